@@ -1,0 +1,1 @@
+"""The dialect of QStash as plain data: requests and responses, both directions, without a socket."""

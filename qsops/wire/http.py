@@ -1,0 +1,48 @@
+"""A request and a response as plain data, so that clients, the engine's face and tests speak without a socket."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from qsops.models import Headers
+
+__all__ = ["Request", "Response", "header"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request to QStash. ``path`` and ``query`` are raw, as on the wire: percent-encoded, without the ``?``."""
+
+    method: str
+    path: str
+    query: str = ""
+    headers: Headers = ()
+    body: bytes = b""
+
+    @property
+    def target(self) -> str:
+        """Path and query as they stand in the request line."""
+        return f"{self.path}?{self.query}" if self.query else self.path
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """QStash's answer."""
+
+    status: int
+    headers: Headers = ()
+    body: bytes = b""
+
+    @classmethod
+    def of_json(cls, status: int, value: Any, headers: Headers = ()) -> Response:
+        """An answer whose body is ``value`` as compact JSON."""
+        body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+        return cls(status, (("Content-Type", "application/json"), *headers), body)
+
+
+def header(headers: Headers, name: str) -> str | None:
+    """The first value of the header ``name``, in whatever case it is spelled."""
+    wanted = name.lower()
+    return next((value for key, value in headers if key.lower() == wanted), None)
