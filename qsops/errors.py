@@ -41,7 +41,9 @@ __all__ = [
 ]
 
 RateLimitKind = Literal["burst", "daily"]
-SignatureCause = Literal["missing", "malformed", "algorithm", "key", "issuer", "expired", "not_yet_valid", "url", "body"]
+SignatureCause = Literal[
+    "missing", "malformed", "algorithm", "key", "issuer", "expired", "not_yet_valid", "url", "body"
+]
 
 
 class QsopsError(Exception):
