@@ -1,0 +1,1 @@
+"""QStash on loopback: the whole service in one process and one SQLite file."""

@@ -1,0 +1,158 @@
+import asyncio
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+
+from qsops.errors import Corrupt
+from qsops.sqlite import Database
+
+SCHEMA = ["create table note (id integer primary key, text text unique);"]
+
+
+@pytest.fixture(params=["file", "memory"])
+def database(request: pytest.FixtureRequest, tmp_path: Path):
+    path = tmp_path / "folder" / "notes.db" if request.param == "file" else ":memory:"
+    database = Database(path, SCHEMA)
+    yield database
+    database.close()
+
+
+def add(text: str):
+    return lambda connection: connection.execute("insert into note (text) values (?)", (text,)).lastrowid
+
+
+def texts(connection: sqlite3.Connection) -> list[str]:
+    return [text for (text,) in connection.execute("select text from note order by id")]
+
+
+def test_write_is_undone_by_an_exception(database: Database):
+    """A transaction that raises leaves nothing behind."""
+
+    def add_and_fail(connection: sqlite3.Connection) -> None:
+        add("lost")(connection)
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        database.write(add_and_fail)
+    assert database.read(texts) == []
+
+
+async def test_submitted_operations_all_commit(database: Database):
+    """Whatever was submitted has its own result once it returns, and is there."""
+    ids = await asyncio.gather(*(database.submit(add(f"n{i}")) for i in range(1_200)))
+    assert sorted(ids) == list(range(1, 1_201))
+    assert len(database.read(texts)) == 1_200
+
+
+async def test_operations_that_wait_together_share_a_commit(tmp_path: Path):
+    """Operations that arrive while a commit runs are committed as one group."""
+    database = Database(tmp_path / "notes.db", SCHEMA)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def hold(connection: sqlite3.Connection) -> None:
+        begun.set()
+        go_on.wait(10)
+
+    commits: list[str] = []
+    database.write(lambda connection: connection.set_trace_callback(lambda sql: commits.append(sql)))
+    first = asyncio.ensure_future(database.submit(hold))
+    await asyncio.to_thread(begun.wait, 10)
+    others = [asyncio.ensure_future(database.submit(add(f"n{i}"))) for i in range(50)]
+    await asyncio.sleep(0)
+    go_on.set()
+    await asyncio.gather(first, *others)
+    database.close()
+    assert [sql for sql in commits if sql == "commit"] == ["commit"] * 3  # the trace's own, the first, the fifty
+
+
+async def test_a_failing_operation_fails_alone(database: Database):
+    """An operation that raises is undone alone; the others of its group stand."""
+    results = await asyncio.gather(
+        *(database.submit(add(text)) for text in ["a", "b", "a", "c"]), return_exceptions=True
+    )
+    assert [isinstance(result, sqlite3.IntegrityError) for result in results] == [False, False, True, False]
+    assert database.read(texts) == ["a", "b", "c"]
+
+
+async def test_a_full_disk_fails_the_whole_group(tmp_path: Path):
+    """When SQLite gives the transaction up, nobody of the group is told that it was stored."""
+    database = Database(tmp_path / "notes.db", SCHEMA)
+    database.write(lambda connection: connection.execute("pragma max_page_count = 6"))
+    big = ["x" * 2_000 + str(i) for i in range(40)]
+    results = await asyncio.gather(*(database.submit(add(text)) for text in big), return_exceptions=True)
+    stored = database.read(texts)
+    assert any(isinstance(result, sqlite3.OperationalError) for result in results)
+    assert stored == [text for text, result in zip(big, results, strict=True) if isinstance(result, int)]
+    database.close()
+
+
+def test_readers_do_not_wait_for_a_writer(tmp_path: Path):
+    """A read during a write sees what was committed before."""
+    database = Database(tmp_path / "notes.db", SCHEMA)
+
+    def read_meanwhile(connection: sqlite3.Connection) -> list[str]:
+        add("new")(connection)
+        return database.read(texts)
+
+    assert database.write(read_meanwhile) == []
+    assert database.read(texts) == ["new"]
+    database.close()
+
+
+def test_what_was_written_survives_reopening(tmp_path: Path):
+    """A committed row is there when the file is opened again, and migrations run once only."""
+    for text in ("a", "b"):
+        database = Database(tmp_path / "notes.db", SCHEMA)
+        database.write(add(text))
+        database.close()
+    database = Database(tmp_path / "notes.db", [*SCHEMA, "alter table note add column seen integer default 0;"])
+    assert database.read(lambda connection: connection.execute("select text, seen from note").fetchall()) == [
+        ("a", 0),
+        ("b", 0),
+    ]
+    database.close()
+
+
+def test_full_synchronous_is_the_default(tmp_path: Path):
+    """A commit is on disk before it returns: synchronous=FULL, journal WAL."""
+    database = Database(tmp_path / "notes.db", SCHEMA)
+    assert database.write(lambda connection: connection.execute("pragma synchronous").fetchone()) == (2,)
+    assert database.write(lambda connection: connection.execute("pragma journal_mode").fetchone()) == ("wal",)
+    database.close()
+
+
+def test_a_newer_file_is_refused(tmp_path: Path):
+    """A file of a newer version is named and left alone."""
+    Database(tmp_path / "notes.db", [*SCHEMA, "create table later (id integer);"]).close()
+    with pytest.raises(Corrupt, match=r"notes\.db has schema version 2, this qsops knows up to 1"):
+        Database(tmp_path / "notes.db", SCHEMA)
+
+
+def test_another_file_is_refused(tmp_path: Path):
+    """A file that is no database is named and left alone."""
+    (tmp_path / "notes.db").write_bytes(b"these are not the pages you are looking for" * 40)
+    with pytest.raises(Corrupt, match="is not a SQLite database"):
+        Database(tmp_path / "notes.db", SCHEMA)
+    assert (tmp_path / "notes.db").read_bytes().startswith(b"these are not")
+
+
+def test_a_failing_migration_leaves_the_file_as_it_was(tmp_path: Path):
+    """Migrations are one transaction: all steps or none."""
+    Database(tmp_path / "notes.db", SCHEMA).close()
+    with pytest.raises(sqlite3.OperationalError):
+        Database(tmp_path / "notes.db", [*SCHEMA, "create table b (id);\ncreate table b (id);"])
+    database = Database(tmp_path / "notes.db", SCHEMA)
+    assert database.read(lambda connection: connection.execute("pragma user_version").fetchone()) == (1,)
+    database.close()
+
+
+async def test_a_cancelled_waiter_does_not_stop_the_group(database: Database):
+    """Whoever stops waiting changes nothing for the others."""
+    waiter = asyncio.ensure_future(database.submit(add("a")))
+    await asyncio.sleep(0)
+    waiter.cancel()
+    await database.submit(add("b"))
+    assert database.read(texts)[-1] == "b"
+    await asyncio.gather(waiter, return_exceptions=True)
