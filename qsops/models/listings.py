@@ -1,0 +1,75 @@
+"""What to list, and one page of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+__all__ = ["CancelFilter", "DlqFilter", "LogFilter", "Page"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class LogFilter:
+    """What log entries to list. Values of one field are ORed, fields are ANDed; dates are inclusive."""
+
+    message_ids: tuple[str, ...] = ()
+    states: tuple[str, ...] = ()
+    urls: tuple[str, ...] = ()
+    url_groups: tuple[str, ...] = ()
+    queues: tuple[str, ...] = ()
+    schedule_ids: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    flow_control_keys: tuple[str, ...] = ()
+    caller_ips: tuple[str, ...] = ()
+    from_ms: int | None = None
+    to_ms: int | None = None
+    earliest_first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DlqFilter:
+    """What dead letters to list, delete or retry. Values of one field are ORed, fields are ANDed."""
+
+    dlq_ids: tuple[str, ...] = ()
+    message_ids: tuple[str, ...] = ()
+    urls: tuple[str, ...] = ()
+    url_groups: tuple[str, ...] = ()
+    queues: tuple[str, ...] = ()
+    schedule_ids: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    flow_control_keys: tuple[str, ...] = ()
+    caller_ips: tuple[str, ...] = ()
+    response_statuses: tuple[int, ...] = ()
+    from_ms: int | None = None
+    to_ms: int | None = None
+    earliest_first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CancelFilter:
+    """What pending messages to cancel. Values of one field are ORed, fields are ANDed; dates are inclusive."""
+
+    message_ids: tuple[str, ...] = ()
+    urls: tuple[str, ...] = ()
+    url_groups: tuple[str, ...] = ()
+    queues: tuple[str, ...] = ()
+    schedule_ids: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    flow_control_keys: tuple[str, ...] = ()
+    caller_ips: tuple[str, ...] = ()
+    from_ms: int | None = None
+    to_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """One page of a listing; ``cursor`` leads to the next and is None at the end."""
+
+    items: tuple[T, ...]
+    cursor: str | None = None
