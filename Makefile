@@ -1,0 +1,56 @@
+# The doors of the project: `make help` lists them. Each target does all its own set-up.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+# What the notebooks and the tests need beside the toolkit itself.
+EXTRAS := service,notebooks,dev
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up lab test check format notebooks bench constraints clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(READY): pyproject.toml constraints.txt scripts/setup.sh
+	@sh scripts/setup.sh "$(PYTHON)" "$(VENV)" "$(EXTRAS)"
+	@touch $@
+
+setup: $(READY) ## only set up: the environment in .venv
+
+demo: $(READY) ## the main job once: a faulty workload through the whole path, then the tables and report.html
+	@$(BIN)/qsops demo
+
+up: $(READY) ## keep engine, service and JupyterLab running; Ctrl-C stops all
+	@$(BIN)/qsops up
+
+lab: $(READY) ## JupyterLab on the notebooks, with the embedded stack up
+	@$(BIN)/qsops up --lab
+
+test: $(READY) ## everything: unit, service, pipeline, notebooks under strict nbval
+	@sh scripts/test.sh $(BIN)
+
+check: $(READY) ## lint, types and layers
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(READY) ## put the code into its form
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+notebooks: $(READY) ## run and rewrite the notebooks, and show the difference
+	@$(BIN)/python scripts/notebooks.py
+	@git --no-pager diff --stat -- notebooks
+
+bench: $(READY) ## the benchmark table: ratios against what people use instead, in one run
+	@$(BIN)/python -m bench
+
+constraints: $(READY) ## resolve the constraints anew (a deliberate update of the dependencies)
+	@$(BIN)/uv pip compile pyproject.toml --all-extras --universal --upgrade --quiet \
+	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o constraints.txt
+
+clean: ## remove the environment and all that was made
+	rm -rf $(VENV) .qsops runs build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
