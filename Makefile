@@ -53,4 +53,4 @@ constraints: $(READY) ## resolve the constraints anew (a deliberate update of th
 	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o constraints.txt
 
 clean: ## remove the environment and all that was made
-	rm -rf $(VENV) .qsops runs build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv* .qsops runs build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
