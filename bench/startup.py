@@ -1,7 +1,7 @@
 """How long a user waits before anything happens: `import qsops`, `qsops --help`.
 
-``python -m bench.startup WHAT``; prints milliseconds with a warm file cache. The bare interpreter's own start is taken off
-for an import, and kept for the command.
+``python -m bench.startup WHAT``; prints milliseconds with a warm file cache. The bare interpreter's own start is taken
+off for an import, and kept for the command.
 """
 
 from __future__ import annotations
