@@ -1,8 +1,8 @@
 """Run the committed notebooks top to bottom and write them back: ``python scripts/notebooks.py [--check] [NAME ...]``.
 
-This is the one writer of notebooks: it leaves out whatever varies between two runs and two machines (cell timing, kernel
-and language versions), numbers the cells, and states the versions a notebook was run with in its last cell. With
-``--check`` nothing is written; the exit status is 1 when a byte would change.
+This is the one writer of notebooks: it leaves out whatever varies between two runs and two machines (cell timing,
+kernel and language versions), numbers the cells, and states the versions a notebook was run with in its last cell.
+With ``--check`` nothing is written; the exit status is 1 when a byte would change.
 """
 
 from __future__ import annotations
