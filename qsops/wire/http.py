@@ -8,7 +8,7 @@ from typing import Any
 
 from qsops.models import Headers
 
-__all__ = ["Request", "Response", "header"]
+__all__ = ["Request", "Response", "canonical", "header"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +46,8 @@ def header(headers: Headers, name: str) -> str | None:
     """The first value of the header ``name``, in whatever case it is spelled."""
     wanted = name.lower()
     return next((value for key, value in headers if key.lower() == wanted), None)
+
+
+def canonical(name: str) -> str:
+    """A header's name as QStash shows it, e.g. ``Test-Header``."""
+    return "-".join(part[:1].upper() + part[1:].lower() for part in name.split("-"))

@@ -1,0 +1,185 @@
+"""Dead letters as JSON, and the calls that list, read, delete and retry them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from qsops.errors import Corrupt, Rejected
+from qsops.models import DeadLetter, DlqFilter, Headers, Page
+from qsops.wire.http import Request, Response
+from qsops.wire.messages import ids_of_body, message_json, parse_message
+from qsops.wire.query import Parameters, encode_query
+from qsops.wire.values import body_fields, body_of, header_map, headers_of, json_answer, number, present, text
+
+__all__ = [
+    "DLQ_LIMIT",
+    "DLQ_PATH",
+    "dead_letter_json",
+    "dlq_bulk_delete_request",
+    "dlq_bulk_retry_request",
+    "dlq_delete_request",
+    "dlq_get_request",
+    "dlq_json",
+    "dlq_request",
+    "dlq_retry_request",
+    "parse_dead_letter",
+    "parse_deleted",
+    "parse_dlq",
+    "parse_dlq_request",
+    "parse_retried",
+]
+
+DLQ_PATH = "/v2/dlq"
+#: How many dead letters a page or a bulk call takes at the most.
+DLQ_LIMIT = 100
+ORDERS = ("earliestFirst", "latestFirst")
+
+_FILTERS = {
+    "dlq_ids": "dlqIds",
+    "message_ids": "messageId",
+    "urls": "url",
+    "url_groups": "topicName",
+    "queues": "queueName",
+    "schedule_ids": "scheduleId",
+    "labels": "label",
+    "flow_control_keys": "flowControlKey",
+    "caller_ips": "callerIp",
+    "response_statuses": "responseStatus",
+}
+_PARAMETERS = (*_FILTERS.values(), "callerIP", "fromDate", "toDate", "order", "count", "cursor")
+
+
+def dead_letter_json(letter: DeadLetter) -> dict[str, Any]:
+    """A message with what decided its fate; ``responseStatus`` is always there, 0 without an answer."""
+    fields = {
+        "dlqId": letter.dlq_id,
+        "responseHeader": header_map(letter.response_headers),
+        **body_fields(letter.response_body, "responseBody"),
+    }
+    return {**message_json(letter.message), **present(fields), "responseStatus": letter.response_status}
+
+
+def parse_dead_letter(fields: Any) -> DeadLetter:
+    """A dead letter of its JSON. :raises Corrupt: when it is none."""
+    message = parse_message(fields)
+    return DeadLetter(
+        dlq_id=text(fields.get("dlqId")) or "",
+        message=message,
+        response_status=number(fields.get("responseStatus")) or 0,
+        response_headers=headers_of(fields.get("responseHeader")) or headers_of(fields.get("responseHeaders")),
+        response_body=body_of(fields, "responseBody"),
+    )
+
+
+def dlq_json(page: Page[DeadLetter]) -> dict[str, Any]:
+    """A page of dead letters; the cursor is absent at the end."""
+    fields: dict[str, Any] = {"messages": [dead_letter_json(letter) for letter in page.items]}
+    return fields if page.cursor is None else {**fields, "cursor": page.cursor}
+
+
+def parse_dlq(response: Response) -> Page[DeadLetter]:
+    """A page of dead letters. :raises Corrupt: when it is none."""
+    answer = json_answer(response)
+    letters = answer.get("messages") if isinstance(answer, Mapping) else None
+    if not isinstance(letters, list):
+        raise Corrupt("QStash answered a listing of the DLQ without 'messages'")
+    return Page(tuple(parse_dead_letter(letter) for letter in letters), text(answer.get("cursor")))
+
+
+def dlq_request(wanted: DlqFilter, cursor: str | None = None, count: int | None = None) -> Request:
+    """One page of the DLQ."""
+    return Request("GET", DLQ_PATH, _query(wanted, cursor, count))
+
+
+def dlq_get_request(dlq_id: str) -> Request:
+    """Read one dead letter."""
+    return Request("GET", f"{DLQ_PATH}/{_id(dlq_id)}")
+
+
+def dlq_delete_request(dlq_id: str) -> Request:
+    """Delete one dead letter."""
+    return Request("DELETE", f"{DLQ_PATH}/{_id(dlq_id)}")
+
+
+def dlq_retry_request(dlq_id: str, overrides: Headers = ()) -> Request:
+    """Publish one dead letter anew; option headers in ``overrides`` take the place of the stored ones."""
+    return Request("POST", f"{DLQ_PATH}/retry/{_id(dlq_id)}", headers=overrides)
+
+
+def dlq_bulk_delete_request(wanted: DlqFilter, cursor: str | None = None, count: int | None = None) -> Request:
+    """Delete what ``wanted`` selects, a page at a time. :raises Rejected: 400 for a filter that selects everything."""
+    return Request("DELETE", DLQ_PATH, _bulk_query(wanted, cursor, count))
+
+
+def dlq_bulk_retry_request(
+    wanted: DlqFilter, cursor: str | None = None, count: int | None = None, overrides: Headers = ()
+) -> Request:
+    """Publish anew what ``wanted`` selects, a page at a time. :raises Rejected: 400 for one that selects everything."""
+    return Request("POST", f"{DLQ_PATH}/retry", _bulk_query(wanted, cursor, count), overrides)
+
+
+def parse_dlq_request(request: Request, *, bulk: bool = False) -> tuple[DlqFilter, str | None, int | None]:
+    """Filter, cursor and count of a listing or a bulk call; a bulk call also takes ids as a JSON body.
+
+    :raises Rejected: 400 for an unknown parameter or a value that does not parse; nothing is touched then.
+    """
+    parameters = Parameters(request.query)
+    parameters.allow_only(_PARAMETERS)
+    many: dict[str, Any] = {field: parameters.texts(name) for field, name in _FILTERS.items()}
+    if bulk:
+        many["dlq_ids"] = many["dlq_ids"] or ids_of_body(request, "dlqIds")
+    many["urls"] = parameters.raw_texts("url")
+    many["caller_ips"] = parameters.texts("callerIp", "callerIP")
+    many["response_statuses"] = parameters.numbers("responseStatus")
+    wanted = DlqFilter(
+        **many,
+        from_ms=parameters.number("fromDate"),
+        to_ms=parameters.number("toDate"),
+        earliest_first=parameters.choice("order", ORDERS) == ORDERS[0],
+    )
+    return wanted, parameters.text("cursor"), parameters.number("count", least=1)
+
+
+def parse_deleted(response: Response) -> tuple[int, str | None]:
+    """How many dead letters a bulk delete took, and the cursor to go on with."""
+    answer = json_answer(response)
+    fields = answer if isinstance(answer, Mapping) else {}
+    return number(fields.get("deleted")) or 0, text(fields.get("cursor"))
+
+
+def parse_retried(response: Response) -> tuple[tuple[str, ...], str | None]:
+    """The new message ids of a retry, single or bulk, and the cursor to go on with. :raises Corrupt: without an id."""
+    answer = json_answer(response)
+    if not isinstance(answer, Mapping):
+        raise Corrupt("QStash answered a retry of the DLQ with something that is no object")
+    items: Sequence[Any] = answer["responses"] if isinstance(answer.get("responses"), list) else [answer]
+    ids = tuple(text(item.get("messageId")) if isinstance(item, Mapping) else None for item in items)
+    if None in ids:
+        raise Corrupt("QStash answered a retry of the DLQ without a messageId")
+    return tuple(one for one in ids if one is not None), text(answer.get("cursor"))
+
+
+def _query(wanted: DlqFilter, cursor: str | None, count: int | None) -> str:
+    named = [(name, getattr(wanted, field)) for field, name in _FILTERS.items()]
+    rest = [
+        ("fromDate", wanted.from_ms),
+        ("toDate", wanted.to_ms),
+        ("order", ORDERS[0] if wanted.earliest_first else None),
+        ("count", count),
+        ("cursor", cursor),
+    ]
+    return encode_query([*named, *rest])
+
+
+def _bulk_query(wanted: DlqFilter, cursor: str | None, count: int | None) -> str:
+    if wanted in {DlqFilter(), DlqFilter(earliest_first=True)}:
+        raise Rejected(400, "a bulk call without a filter would take the whole DLQ: name what to take")
+    return _query(wanted, cursor, count)
+
+
+def _id(value: str) -> str:
+    if not value or "/" in value or "?" in value or "#" in value:
+        # An empty id would reach the bulk endpoint, which takes the whole DLQ.
+        raise Rejected(400, f"{value!r} is no id of a dead letter")
+    return value

@@ -1,0 +1,70 @@
+"""QStash's error texts, as observed on the service or fixed by its documents; see the reference of each.
+
+Where the service's own words are not known, ours follow its form.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "DEDUPLICATION_ID_HAS_COLON",
+    "DLQ_NOT_FOUND",
+    "INVALID_TOKEN",
+    "MESSAGE_NOT_FOUND",
+    "READ_ONLY_TOKEN",
+    "URL_HAS_NO_SCHEME",
+    "body_too_large",
+    "invalid_body",
+    "invalid_header",
+    "invalid_parameter",
+    "not_supported",
+    "quota_exceeded",
+    "unknown_parameter",
+    "unresolved_host",
+]
+
+INVALID_TOKEN = "unable to authenticate: invalid token"
+READ_ONLY_TOKEN = "unable to authenticate: the token is read-only"
+DEDUPLICATION_ID_HAS_COLON = "DeduplicationId cannot contain ':'"
+URL_HAS_NO_SCHEME = "invalid destination url: endpoint has invalid scheme, add http:// or https://"
+MESSAGE_NOT_FOUND = "message not found"
+DLQ_NOT_FOUND = "dlq message not found"
+
+
+def unresolved_host(host: str, resolver: str = "127.0.0.1:53") -> str:
+    """The destination's name has no address."""
+    return f"invalid destination url: unable to resolve host: lookup {host} on {resolver}: no such host"
+
+
+def quota_exceeded(name: str, limit: int) -> str:
+    """A limit of the plan, e.g. ``maxDelay``."""
+    return f"quota {name} exceeded, current limit: {limit}"
+
+
+def invalid_header(name: str, value: str, why: str) -> str:
+    """An option that does not parse."""
+    return f"invalid header {name}: {value[:100]!r}: {why}"
+
+
+def invalid_parameter(name: str, value: str, why: str) -> str:
+    """A query parameter that does not parse."""
+    return f"invalid query parameter {name}: {value[:100]!r}: {why}"
+
+
+def unknown_parameter(name: str) -> str:
+    """A query parameter of a bulk call that is not known; a typo must not select everything."""
+    return f"unknown query parameter: {name[:100]}"
+
+
+def invalid_body(why: str) -> str:
+    """A body that is not what the endpoint takes."""
+    return f"invalid request body: {why}"
+
+
+def body_too_large(limit: int) -> str:
+    """A body over the limit in bytes."""
+    return f"request body too large, limit: {limit}"
+
+
+def not_supported(method: str, path: str) -> str:
+    """An endpoint that QStash has and this engine has not yet."""
+    return f"not supported by this engine: {method} {path}"

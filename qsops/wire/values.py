@@ -1,0 +1,120 @@
+"""JSON values as QStash spells them: header maps, bodies as text or base64, numbers that may come quoted."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from qsops.errors import Corrupt, Rejected
+from qsops.models import Headers
+from qsops.wire import texts
+from qsops.wire.http import Response
+
+__all__ = [
+    "body_fields",
+    "body_of",
+    "header_map",
+    "headers_of",
+    "json_answer",
+    "json_body",
+    "number",
+    "present",
+    "text",
+    "texts_of",
+]
+
+
+def present(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """``fields`` without those that are not set: QStash leaves them out rather than sending null."""
+    return {name: value for name, value in fields.items() if value is not None and value != () and value != {}}
+
+
+def header_map(headers: Headers) -> dict[str, list[str]]:
+    """Headers as a map of name to values, in order."""
+    found: dict[str, list[str]] = {}
+    for name, value in headers:
+        found.setdefault(name, []).append(value)
+    return found
+
+
+def headers_of(value: Any) -> Headers:
+    """Headers of a map whose values are lists or single strings; anything else counts as none."""
+    if not isinstance(value, Mapping):
+        return ()
+    return tuple(
+        (str(name), str(one))
+        for name, many in value.items()
+        for one in (many if isinstance(many, list) else [many])
+        if one is not None
+    )
+
+
+def body_fields(body: bytes, name: str = "body") -> dict[str, str]:
+    """``body`` under ``name`` if it is UTF-8, else as base64 under ``<name>Base64``; nothing when empty."""
+    if not body:
+        return {}
+    try:
+        return {name: body.decode()}
+    except UnicodeDecodeError:
+        return {f"{name}Base64": base64.b64encode(body).decode()}
+
+
+def body_of(fields: Mapping[str, Any], name: str = "body") -> bytes:
+    """The opposite of :func:`body_fields`."""
+    encoded = fields.get(f"{name}Base64")
+    if isinstance(encoded, str):
+        return unbase64(encoded)
+    plain = fields.get(name)
+    return plain.encode() if isinstance(plain, str) else b""
+
+
+def unbase64(value: Any) -> bytes:
+    """The bytes behind base64 text; text that is none (a redacted body) is given as it stands."""
+    if not isinstance(value, str):
+        return b""
+    try:
+        return base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        return value.encode()
+
+
+def number(value: Any) -> int | None:
+    """A whole number, also where it came as text; None for anything else."""
+    if isinstance(value, bool):
+        return None
+    try:
+        return int(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def text(value: Any) -> str | None:
+    """A string, or None for anything else and for the empty one."""
+    return value if isinstance(value, str) and value else None
+
+
+def texts_of(value: Any) -> tuple[str, ...]:
+    """A list of strings, or a single one."""
+    if isinstance(value, str):
+        return (value,) if value else ()
+    return tuple(str(one) for one in value) if isinstance(value, list) else ()
+
+
+def json_body(body: bytes) -> Any:
+    """The JSON of a request. :raises Rejected: 400 when it is none."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise Rejected(400, texts.invalid_body("it is not JSON")) from error
+
+
+def json_answer(response: Response) -> Any:
+    """The JSON of an answer. :raises Corrupt: when it is none, with its beginning."""
+    try:
+        return json.loads(response.body)
+    except (ValueError, RecursionError) as error:
+        beginning = response.body[:80].decode(errors="replace")
+        raise Corrupt(f"QStash answered {response.status} with a body that is not JSON: {beginning!r}") from error
