@@ -1,0 +1,7 @@
+"""HTTP outward: an async client for QStash over the wire's plain data, with one retry policy."""
+
+from qsops.client.client import Client
+from qsops.client.core import DEFAULT_POLICY, RetryPolicy
+from qsops.client.transport import HttpTransport, ReadOnlyTransport, Transport, is_loopback
+
+__all__ = ["DEFAULT_POLICY", "Client", "HttpTransport", "ReadOnlyTransport", "RetryPolicy", "Transport", "is_loopback"]
