@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from qsops.errors import Corrupt, Rejected
-from qsops.models import DeadLetter, DlqFilter, Headers, Page
+from qsops.models import DeadLetter, DlqFilter, Headers, Page, Receipt
 from qsops.wire.http import Request, Response
 from qsops.wire.messages import ids_of_body, message_json, parse_message
 from qsops.wire.query import Parameters, encode_query
@@ -16,6 +17,7 @@ __all__ = [
     "DLQ_LIMIT",
     "DLQ_PATH",
     "dead_letter_json",
+    "deleted_json",
     "dlq_bulk_delete_request",
     "dlq_bulk_retry_request",
     "dlq_delete_request",
@@ -23,11 +25,15 @@ __all__ = [
     "dlq_json",
     "dlq_request",
     "dlq_retry_request",
+    "parse_bulk_retried",
     "parse_dead_letter",
+    "parse_dead_letter_response",
     "parse_deleted",
     "parse_dlq",
+    "parse_dlq_bulk_request",
     "parse_dlq_request",
     "parse_retried",
+    "retried_json",
 ]
 
 DLQ_PATH = "/v2/dlq"
@@ -70,6 +76,12 @@ def parse_dead_letter(fields: Any) -> DeadLetter:
         response_headers=headers_of(fields.get("responseHeader")) or headers_of(fields.get("responseHeaders")),
         response_body=body_of(fields, "responseBody"),
     )
+
+
+def parse_dead_letter_response(response: Response, dlq_id: str) -> DeadLetter:
+    """The dead letter of an answer; QStash leaves the id out that it was asked for. :raises Corrupt: when it is none."""
+    letter = parse_dead_letter(json_answer(response))
+    return letter if letter.dlq_id else replace(letter, dlq_id=dlq_id)
 
 
 def dlq_json(page: Page[DeadLetter]) -> dict[str, Any]:
@@ -119,16 +131,14 @@ def dlq_bulk_retry_request(
     return Request("POST", f"{DLQ_PATH}/retry", _bulk_query(wanted, cursor, count), overrides)
 
 
-def parse_dlq_request(request: Request, *, bulk: bool = False) -> tuple[DlqFilter, str | None, int | None]:
-    """Filter, cursor and count of a listing or a bulk call; a bulk call also takes ids as a JSON body.
+def parse_dlq_request(request: Request) -> tuple[DlqFilter, str | None, int | None]:
+    """Filter, cursor and count of a listing.
 
     :raises Rejected: 400 for an unknown parameter or a value that does not parse; nothing is touched then.
     """
     parameters = Parameters(request.query)
     parameters.allow_only(_PARAMETERS)
     many: dict[str, Any] = {field: parameters.texts(name) for field, name in _FILTERS.items()}
-    if bulk:
-        many["dlq_ids"] = many["dlq_ids"] or ids_of_body(request, "dlqIds")
     many["urls"] = parameters.raw_texts("url")
     many["caller_ips"] = parameters.texts("callerIp", "callerIP")
     many["response_statuses"] = parameters.numbers("responseStatus")
@@ -141,6 +151,20 @@ def parse_dlq_request(request: Request, *, bulk: bool = False) -> tuple[DlqFilte
     return wanted, parameters.text("cursor"), parameters.number("count", least=1)
 
 
+def parse_dlq_bulk_request(request: Request) -> tuple[DlqFilter, str | None, int | None]:
+    """Filter, cursor and count of a bulk call, which may carry its ids as a JSON body.
+
+    :raises Rejected: 400 for an unknown parameter or a value that does not parse; nothing is touched then.
+    """
+    wanted, cursor, count = parse_dlq_request(request)
+    return replace(wanted, dlq_ids=wanted.dlq_ids or ids_of_body(request, "dlqIds")), cursor, count
+
+
+def deleted_json(deleted: int, cursor: str | None) -> dict[str, Any]:
+    """The answer of a bulk delete; the cursor is absent at the end."""
+    return present({"deleted": deleted, "cursor": cursor})
+
+
 def parse_deleted(response: Response) -> tuple[int, str | None]:
     """How many dead letters a bulk delete took, and the cursor to go on with."""
     answer = json_answer(response)
@@ -148,16 +172,30 @@ def parse_deleted(response: Response) -> tuple[int, str | None]:
     return number(fields.get("deleted")) or 0, text(fields.get("cursor"))
 
 
-def parse_retried(response: Response) -> tuple[tuple[str, ...], str | None]:
-    """The new message ids of a retry, single or bulk, and the cursor to go on with. :raises Corrupt: without an id."""
+def retried_json(receipts: Sequence[Receipt], cursor: str | None) -> dict[str, Any]:
+    """The answer of a bulk retry; alone among the listings it has an empty cursor at the end."""
+    return {"responses": [{"messageId": receipt.message_id} for receipt in receipts], "cursor": cursor or ""}
+
+
+def parse_retried(response: Response) -> Receipt:
+    """The new message of a retry. :raises Corrupt: without a messageId."""
+    return _parse_receipt(json_answer(response))
+
+
+def parse_bulk_retried(response: Response) -> tuple[tuple[Receipt, ...], str | None]:
+    """The new messages of a bulk retry, and the cursor to go on with. :raises Corrupt: without a messageId."""
     answer = json_answer(response)
-    if not isinstance(answer, Mapping):
-        raise Corrupt("QStash answered a retry of the DLQ with something that is no object")
-    items: Sequence[Any] = answer["responses"] if isinstance(answer.get("responses"), list) else [answer]
-    ids = tuple(text(item.get("messageId")) if isinstance(item, Mapping) else None for item in items)
-    if None in ids:
+    items = answer.get("responses") if isinstance(answer, Mapping) else None
+    if not isinstance(items, list):
+        raise Corrupt("QStash answered a bulk retry of the DLQ without 'responses'")
+    return tuple(_parse_receipt(item) for item in items), text(answer.get("cursor"))
+
+
+def _parse_receipt(item: Any) -> Receipt:
+    message_id = text(item.get("messageId")) if isinstance(item, Mapping) else None
+    if message_id is None:
         raise Corrupt("QStash answered a retry of the DLQ without a messageId")
-    return tuple(one for one in ids if one is not None), text(answer.get("cursor"))
+    return Receipt(message_id)
 
 
 def _query(wanted: DlqFilter, cursor: str | None, count: int | None) -> str:

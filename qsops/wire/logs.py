@@ -45,7 +45,13 @@ _FILTERS = {
     "caller_ips": "callerIp",
 }
 _KNOWN = frozenset(
-    ["time", "messageId", "state", "url", "header", "body", "error", "nextDeliveryTime", "topicName", "endpointName", "scheduleId", "queueName", "responseStatus", "responseBody", "responseHeaders", "responseHeader", "timeout", "method", "callback", "failureCallback", "maxRetries", "retryDelayExpression", "retryDelayExpr", "label", "labels", "flowControlKey", "rate", "period", "parallelism", "callerIP", "callerIp"]
+    {
+        *("time", "messageId", "state", "url", "header", "body", "error", "nextDeliveryTime", "topicName"),
+        *("endpointName", "scheduleId", "queueName", "responseStatus", "responseBody", "responseHeaders"),
+        *("responseHeader", "timeout", "method", "callback", "failureCallback", "maxRetries", "label", "labels"),
+        *("retryDelayExpression", "retryDelayExpr", "flowControlKey", "rate", "period", "parallelism"),
+        *("callerIP", "callerIp"),
+    }
 )
 
 

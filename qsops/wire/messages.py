@@ -35,6 +35,7 @@ __all__ = [
     "parse_bulk_cancel",
     "parse_cancelled",
     "parse_message",
+    "parse_message_response",
 ]
 
 MESSAGES_PATH = "/v2/messages"
@@ -113,6 +114,11 @@ def parse_message(fields: Any) -> Message:
         callback=_callback(fields, "callback"),
         failure_callback=_callback(fields, "failureCallback"),
     )
+
+
+def parse_message_response(response: Response) -> Message:
+    """The message of an answer. :raises Corrupt: when it is none."""
+    return parse_message(json_answer(response))
 
 
 def _callback(fields: Mapping[str, Any], name: str) -> Callback | None:

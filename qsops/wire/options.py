@@ -80,7 +80,7 @@ def decode_options(destination: str, headers: Headers, body: bytes, query: Heade
     :raises Rejected: 400, naming the header and its value.
     """
     options = _Options([*query, *headers])
-    publish = Publish(
+    return Publish(
         destination=destination,
         body=body,
         method=options.read("upstash-method", _method) or DEFAULT_METHOD,
@@ -99,7 +99,6 @@ def decode_options(destination: str, headers: Headers, body: bytes, query: Heade
         flow_control=_decode_flow_control(options),
         redact=options.read("upstash-redact-fields", _redacted) or (),
     )
-    return publish
 
 
 def apply_overrides(publish: Publish, headers: Headers) -> Publish:

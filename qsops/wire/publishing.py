@@ -23,6 +23,7 @@ __all__ = [
     "BATCH_PATH",
     "ENQUEUE_PATH",
     "PUBLISH_PATH",
+    "batch_json",
     "batch_request",
     "parse_batch",
     "parse_batch_receipts",
@@ -127,6 +128,19 @@ def receipt_json(receipts: Sequence[Receipt], *, group: bool) -> Any:
     return items if group else items[0]
 
 
+def batch_json(answers: Sequence[Receipt | Sequence[Receipt] | ItemError]) -> list[Any]:
+    """One item per message of the batch, in order: a receipt, a group's receipts, or why it was refused."""
+    return [_batch_answer(answer) for answer in answers]
+
+
+def _batch_answer(answer: Receipt | Sequence[Receipt] | ItemError) -> Any:
+    if isinstance(answer, ItemError):
+        return {"error": answer.error}
+    if isinstance(answer, Receipt):
+        return receipt_json([answer], group=False)
+    return receipt_json(answer, group=True)
+
+
 def _receipt_fields(receipt: Receipt, *, with_url: bool) -> dict[str, Any]:
     fields: dict[str, Any] = {"messageId": receipt.message_id}
     if with_url and receipt.url is not None:
@@ -135,7 +149,10 @@ def _receipt_fields(receipt: Receipt, *, with_url: bool) -> dict[str, Any]:
 
 
 def parse_receipts(response: Response) -> list[Receipt]:
-    """The receipts of one publish: one for a URL, one per endpoint for a URL group. :raises Corrupt: when it is none."""
+    """The receipts of one publish: one for a URL, one per endpoint for a URL group.
+
+    :raises Corrupt: when it holds none.
+    """
     answer = json_answer(response)
     return [_parse_receipt(item) for item in (answer if isinstance(answer, list) else [answer])]
 

@@ -7,27 +7,26 @@ from __future__ import annotations
 
 __all__ = [
     "DEDUPLICATION_ID_HAS_COLON",
-    "DLQ_NOT_FOUND",
+    "INVALID_SCHEME",
     "INVALID_TOKEN",
-    "MESSAGE_NOT_FOUND",
     "READ_ONLY_TOKEN",
-    "URL_HAS_NO_SCHEME",
     "body_too_large",
+    "dead_letter_not_found",
     "invalid_body",
     "invalid_header",
     "invalid_parameter",
-    "not_supported",
+    "message_not_found",
+    "not_served",
     "quota_exceeded",
     "unknown_parameter",
     "unresolved_host",
+    "url_group_not_found",
 ]
 
 INVALID_TOKEN = "unable to authenticate: invalid token"
 READ_ONLY_TOKEN = "unable to authenticate: the token is read-only"
 DEDUPLICATION_ID_HAS_COLON = "DeduplicationId cannot contain ':'"
-URL_HAS_NO_SCHEME = "invalid destination url: endpoint has invalid scheme, add http:// or https://"
-MESSAGE_NOT_FOUND = "message not found"
-DLQ_NOT_FOUND = "dlq message not found"
+INVALID_SCHEME = "invalid destination url: endpoint has invalid scheme, add http:// or https://"
 
 
 def unresolved_host(host: str, resolver: str = "127.0.0.1:53") -> str:
@@ -65,6 +64,21 @@ def body_too_large(limit: int) -> str:
     return f"request body too large, limit: {limit}"
 
 
-def not_supported(method: str, path: str) -> str:
-    """An endpoint that QStash has and this engine has not yet."""
-    return f"not supported by this engine: {method} {path}"
+def not_served(what: str) -> str:
+    """Something that QStash has and this engine has not yet."""
+    return f"not served by this engine: {what[:100]}"
+
+
+def message_not_found(message_id: str) -> str:
+    """A message that is unknown, or was finished too long ago."""
+    return f"message not found: {message_id[:100]}"
+
+
+def dead_letter_not_found(dlq_id: str) -> str:
+    """A dead letter that is unknown, deleted or retried."""
+    return f"dlq message not found: {dlq_id[:100]}"
+
+
+def url_group_not_found(name: str) -> str:
+    """A destination without a scheme that names no URL group."""
+    return f"url group not found: {name[:100]}"
