@@ -79,7 +79,7 @@ def parse_dead_letter(fields: Any) -> DeadLetter:
 
 
 def parse_dead_letter_response(response: Response, dlq_id: str) -> DeadLetter:
-    """The dead letter of an answer; QStash leaves the id out that it was asked for. :raises Corrupt: when it is none."""
+    """The dead letter of an answer, under the id that was asked for. :raises Corrupt: when it is none."""
     letter = parse_dead_letter(json_answer(response))
     return letter if letter.dlq_id else replace(letter, dlq_id=dlq_id)
 
