@@ -5,6 +5,7 @@ It shares no code with the project's wire: what it understands is what the servi
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import deque
 from collections.abc import Callable
@@ -18,7 +19,8 @@ from qsops.wire.http import Request, Response
 WINDOW_MS = 600_000
 TOKEN = "token-that-must-not-be-shown"
 
-#: What happens to one request: it is served, or nothing is sent, or the answer is lost, or it is answered so.
+#: What happens to one request: "served"; "unsent"; "lost", served without an answer; "hang" and "lost and hang", the
+#: same for ever; or it is answered so.
 Fate = str | Response
 
 BURST = Response(
@@ -54,6 +56,7 @@ class FakeQStash:
         self.refuse: Callable[[dict[str, Any]], str | None] = lambda item: None
         self.on_request: Callable[[Request], object] = lambda request: None
         self.closed = False
+        self.hanging = asyncio.Event()
         self._known: dict[str, tuple[str, int]] = {}
 
     async def send(self, request: Request) -> Response:
@@ -64,10 +67,18 @@ class FakeQStash:
             raise Unreachable("no connection to the fake")
         if isinstance(fate, Response):
             return fate
+        if fate == "hang":
+            await self._hang()
         answer = self._serve(request)
+        if fate == "lost and hang":
+            await self._hang()
         if fate == "lost":
             raise OutcomeUnknown("the fake's answer was lost")
         return answer
+
+    async def _hang(self) -> None:
+        self.hanging.set()
+        await asyncio.Event().wait()
 
     async def aclose(self) -> None:
         self.closed = True

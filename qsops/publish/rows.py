@@ -1,0 +1,124 @@
+"""How one row becomes a message.
+
+In a row the columns named as arguments of ``publish`` are those arguments. The rest, the key among them, is the JSON
+body, unless the row has a column ``json`` or ``body``: then nothing but the key may be left over, so that a misspelt
+option is never sent as if it were none.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from qsops.errors import SettingsError
+from qsops.models import Publish
+from qsops.publish.arguments import OPTIONS, message
+from qsops.publish.checks import content
+from qsops.publish.sources import Row
+
+__all__ = ["Key", "Keyed", "keyed"]
+
+#: The name of a column, or what makes a row's key of the row.
+Key = str | Callable[[Row], str]
+
+_OPTIONS: Final = frozenset(OPTIONS)
+_BODIES: Final = ("json", "body")
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """One row ready to go: its key, and its message or why there is none."""
+
+    key: str
+    message: Publish | None
+    error: str | None = None
+
+
+def keyed(rows: Iterable[Row], key: Key, fixed: Mapping[str, Any]) -> Iterator[Keyed]:
+    """Each row with its key and message; ``fixed`` are publish's arguments for every row, a row's own come first.
+
+    A row that makes no message is one with an error. A missing, empty or repeated key is one too: it names a message
+    once.
+
+    :raises SettingsError: ``fixed`` itself is malformed.
+    """
+    one_destination = bool(fixed.get("url") or fixed.get("group"))
+    # Where every row names its own destination, the other arguments are checked against any.
+    base = message(**fixed if one_destination else {**fixed, "url": "https://each.row"})
+    seen: set[str] = set()
+    for number, row in enumerate(rows, 1):
+        name = _key_of(row, key)
+        if name is None or name in seen:
+            why = f"has no key: {key!r} is empty or missing" if name is None else f"repeats the key {name!r}"
+            yield Keyed(name or "", None, f"row {number} {why}")
+            continue
+        seen.add(name)
+        try:
+            yield Keyed(name, _message(row, key, fixed, base if one_destination else None))
+        except SettingsError as error:
+            yield Keyed(name, None, str(error))
+
+
+def _key_of(row: Row, key: Key) -> str | None:
+    value = key(row) if callable(key) else row.get(key)
+    return None if _is_nothing(value) or not str(value).strip() else str(value)
+
+
+def _message(row: Row, key: Key, fixed: Mapping[str, Any], base: Publish | None) -> Publish:
+    options = {name: value for name, value in row.items() if name in _OPTIONS and not _is_nothing(value)}
+    given = {name: row[name] for name in _BODIES if name in row and not _is_nothing(row[name])}
+    rest = {name: _or_null(value) for name, value in row.items() if name not in _OPTIONS and name not in _BODIES}
+    if any(name in row for name in _BODIES):
+        unknown = [name for name in rest if name != key]
+        if unknown:
+            raise SettingsError(f"column {unknown[0]!r} is no argument of publish, and the row has a body of its own")
+    else:
+        given = {"json": rest}
+    if base is not None and not options and "json" in given:
+        # The common case, a plain row to one destination, was checked once and is only filled in.
+        body, headers = content(given["json"], None, base.headers)
+        return replace(base, body=body, headers=headers)
+    if "url" in options or "group" in options:
+        fixed = {name: value for name, value in fixed.items() if name not in ("url", "group")}
+    return message(**{**fixed, **_typed(options), **given})
+
+
+def _typed(options: dict[str, Any]) -> dict[str, Any]:
+    """Files of text hold numbers and structures as text; frames hold whole numbers as floats, or numpy's own."""
+    typed = {name: value.item() if hasattr(value, "item") else value for name, value in options.items()}
+    for name in ("retries", "not_before"):
+        value = typed.get(name)
+        if (isinstance(value, str) and value.strip().isdigit()) or (isinstance(value, float) and value.is_integer()):
+            typed[name] = int(value)
+    for name in ("headers", "flow_control"):
+        if isinstance(typed.get(name), str):
+            typed[name] = _structure(name, typed[name])
+    if isinstance(typed.get("content_based_deduplication"), str):
+        typed["content_based_deduplication"] = typed["content_based_deduplication"].strip().lower() == "true"
+    return typed
+
+
+def _structure(name: str, text: str) -> Any:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise SettingsError(f"{name}: {text!r} is no JSON object: {error}") from error
+    if not isinstance(value, dict):
+        raise SettingsError(f"{name}: {text!r} is no JSON object")
+    return value
+
+
+def _is_nothing(value: Any) -> bool:
+    """None, NaN, NaT and pandas' NA: a cell without a value. A container never is."""
+    if value is None:
+        return True
+    if isinstance(value, float):
+        return math.isnan(value)
+    return type(value).__name__ in ("NaTType", "NAType")
+
+
+def _or_null(value: Any) -> Any:
+    return None if _is_nothing(value) else value

@@ -1,0 +1,3 @@
+from tests.client.conftest import client, clock, qstash
+
+__all__ = ["client", "clock", "qstash"]
