@@ -1,0 +1,143 @@
+"""What travels through QStash: one event in a versioned envelope.
+
+Messages outlive deploys: what version 1 wrote stays readable for ever (``tests/service/envelopes/v1``).
+Envelopes are pure ASCII on the wire, so that no proxy or log on the way can spoil an emoji.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from qsops.errors import Corrupt
+from service.errors import NewerEnvelope
+
+__all__ = ["EVENT_ID_HEADER", "MALFORMED", "VERSION", "Event", "decode", "encode", "event_of", "iso", "parse_json"]
+
+VERSION: Final = 1
+EVENT_ID_HEADER: Final = "Qsops-Event-Id"
+MALFORMED: Final = "the body is no event envelope"
+
+# An id travels in a header and a kind in a comma-separated one.
+_EVENT_ID: Final = re.compile(r"[!-~]{1,200}")
+_KIND: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_ACCOUNT_CHARS: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened at ``account``: ``id`` is its identity, ``payload`` what the producer said of it.
+
+    For Instagram the payload is the item of ``messaging[]``, or ``{"field", "value"}`` of a change;
+    :mod:`service.instagram` reads it. Times are UTC.
+    """
+
+    id: str
+    kind: str
+    account: str
+    occurred_at: datetime
+    received_at: datetime
+    payload: Mapping[str, Any]
+
+
+def encode(event: Event) -> bytes:
+    """The envelope of ``event``."""
+    envelope = {
+        "v": VERSION,
+        "id": event.id,
+        "kind": event.kind,
+        "account": event.account,
+        "occurred_at": iso(event.occurred_at),
+        "received_at": iso(event.received_at),
+        "payload": event.payload,
+    }
+    return json.dumps(envelope, separators=(",", ":"), allow_nan=False).encode("ascii")
+
+
+def decode(body: bytes) -> Event:
+    """The event in an envelope; fields that this version does not know are passed over.
+
+    :raises NewerEnvelope: when ``v`` is higher than ours.
+    :raises Corrupt: when it is no envelope at all; no retry mends that.
+    """
+    value = parse_json(body)
+    version = value.get("v") if isinstance(value, dict) else None
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise Corrupt(f"{MALFORMED}: it has no version")
+    if version > VERSION:
+        raise NewerEnvelope(version)
+    return event_of(value)
+
+
+def event_of(value: Any, received_at: datetime | None = None) -> Event:
+    """The event that a decoded envelope describes; without times of its own it happened at ``received_at``.
+
+    :raises Corrupt: naming the field that does not hold what it must.
+    """
+    if not isinstance(value, dict):
+        raise Corrupt(f"{MALFORMED}: it is no object")
+    received = _time(value, "received_at", received_at)
+    account, payload = value.get("account"), value.get("payload")
+    if not isinstance(account, str) or not 0 < len(account) <= _ACCOUNT_CHARS:
+        raise Corrupt(f"{MALFORMED}: account must be text of 1 to {_ACCOUNT_CHARS} characters")
+    if not isinstance(payload, dict):
+        raise Corrupt(f"{MALFORMED}: payload must be an object")
+    return Event(
+        id=_matching(value, "id", _EVENT_ID),
+        kind=_matching(value, "kind", _KIND),
+        account=account,
+        occurred_at=_time(value, "occurred_at", received if received_at else None),
+        received_at=received,
+        payload=payload,
+    )
+
+
+def parse_json(body: bytes) -> Any:
+    """Strict JSON: UTF-8, no NaN or Infinity, numbers and nesting within what Python can hold.
+
+    :raises Corrupt: otherwise; the message quotes nothing of the body.
+    """
+    try:
+        return json.loads(body.decode("utf-8"), parse_constant=_no_number, parse_float=_finite)
+    except (ValueError, RecursionError) as error:
+        raise Corrupt(f"the body is no JSON ({type(error).__name__})") from error
+
+
+def iso(at: datetime) -> str:
+    """``2026-01-01T00:00:00.000Z``"""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _time(value: dict[str, Any], name: str, default: datetime | None) -> datetime:
+    text = value.get(name)
+    if text is None and default is not None:
+        return default
+    try:
+        at = datetime.fromisoformat(text)  # type: ignore[arg-type]  # a TypeError is the answer to anything else
+        if at.tzinfo is None:
+            raise ValueError
+        return at.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise Corrupt(f"{MALFORMED}: {name} must be an ISO 8601 time with its offset from UTC") from error
+
+
+def _matching(value: dict[str, Any], name: str, pattern: re.Pattern[str]) -> str:
+    text = value.get(name)
+    if not isinstance(text, str) or not pattern.fullmatch(text):
+        raise Corrupt(f"{MALFORMED}: {name} must match {pattern.pattern}")
+    return text
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(name)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        raise ValueError("out of range")
+    return number

@@ -1,0 +1,74 @@
+"""The identity of an event: the same for every repeat of it, and for nothing else.
+
+A mid alone is none, since unsends, edits, reactions and reads repeat the mid of the message they point at. Identities
+are hashes: they travel in headers, have one length, and say nothing of a person.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from service.instagram.fields import obj, text
+from service.instagram.kinds import Kind
+
+__all__ = ["identity", "mid_of"]
+
+_DIGEST_CHARS: Final = 32
+
+# Where the mid of each kind stands.
+_MID_HOLDERS: Final = {
+    Kind.MESSAGE: "message",
+    Kind.ECHO: "message",
+    Kind.UNSEND: "message",
+    Kind.EDIT: "message_edit",
+    Kind.REACTION: "reaction",
+    Kind.READ: "read",
+    Kind.POSTBACK: "postback",
+}
+
+
+def identity(account: str, kind: Kind, payload: Mapping[str, Any], entry_time: Any = None) -> str:
+    """``<kind>-<32 hex digits>``. Where nothing in the payload is made to identify it, all of it does."""
+    key = [account, kind, *(_parts(kind, payload) or ["as it came", entry_time, payload])]
+    canonical = json.dumps(key, sort_keys=True, separators=(",", ":"))
+    return f"{kind}-{hashlib.sha256(canonical.encode('ascii')).hexdigest()[:_DIGEST_CHARS]}"
+
+
+def mid_of(kind: str, payload: Mapping[str, Any]) -> str | None:
+    """The mid that an event is about; of a comment or mention the comment's id; else None."""
+    holder = _MID_HOLDERS.get(kind)  # type: ignore[call-overload]  # a StrEnum's members hash as their text
+    if holder is not None:
+        return text(obj(payload.get(holder)).get("mid"))
+    value = obj(payload.get("value"))
+    # Business Login says id, Facebook Login comment_id.
+    return text(value.get("id")) or text(value.get("comment_id"))
+
+
+def _parts(kind: Kind, payload: Mapping[str, Any]) -> list[Any] | None:
+    """What tells two events of one account and kind apart; None when it is missing."""
+    mid = mid_of(kind, payload)
+    if mid is None:
+        return None
+    at = text(payload.get("timestamp"))
+    match kind:
+        case Kind.MESSAGE | Kind.ECHO | Kind.UNSEND | Kind.COMMENT | Kind.LIVE_COMMENT:
+            return [mid]
+        case Kind.EDIT:
+            number = text(obj(payload.get("message_edit")).get("num_edit"))
+            return [mid, number] if number is not None else [mid, "at", at]
+        case Kind.REACTION:
+            reaction = obj(payload.get("reaction"))
+            return [mid, _sender(payload), text(reaction.get("action")), at]
+        case Kind.READ | Kind.POSTBACK:
+            return [mid, _sender(payload), at]
+        case Kind.MENTION:
+            return [mid, text(obj(payload.get("value")).get("media_id"))]
+        case _:
+            return None
+
+
+def _sender(payload: Mapping[str, Any]) -> str | None:
+    return text(obj(payload.get("sender")).get("id"))

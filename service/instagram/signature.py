@@ -1,0 +1,24 @@
+"""``X-Hub-Signature-256``: HMAC-SHA256 of the raw body under the app secret, in lower-case hex."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import Final
+
+__all__ = ["SIGNATURE_HEADER", "sign", "signature_holds"]
+
+SIGNATURE_HEADER: Final = "X-Hub-Signature-256"
+_PREFIX: Final = "sha256="
+
+
+def sign(secret: str, body: bytes) -> str:
+    """The value of the header for ``body``, byte for byte as it goes over the wire."""
+    return _PREFIX + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+def signature_holds(secret: str, body: bytes, given: str | None) -> bool:
+    """Whether ``given`` is the signature of ``body``, in constant time; upper-case hex is not what Meta sends."""
+    if given is None:
+        return False
+    return hmac.compare_digest(sign(secret, body).encode(), given.encode("utf-8", "surrogateescape"))

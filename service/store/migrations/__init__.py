@@ -1,0 +1,1 @@
+"""The schema's steps, one SQL file each, in order."""

@@ -1,0 +1,87 @@
+"""The outbox's rows: requests to QStash, kept as they will be sent. Plain functions over an open transaction."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from typing import Final
+
+from qsops.errors import Corrupt, Rejected
+from qsops.models import Publish
+from qsops.wire.http import Request
+from qsops.wire.publishing import parse_publish, publish_request
+from service.store.port import Backlog, Outgoing, Parked, Postponed, Queued, Sent, Verdict
+
+__all__ = ["backlog", "due", "insert", "settle"]
+
+_INSERT: Final = """
+insert into outbox (deduplication_id, event_id, path, headers, body, created_at_ms, due_at_ms, reason)
+values (:deduplication_id, :event_id, :path, :headers, :body, :now_ms, :due_at_ms, :reason)
+on conflict (deduplication_id) do nothing
+"""
+
+
+def insert(connection: sqlite3.Connection, outgoing: Iterable[Outgoing], now_ms: int) -> None:
+    """Add rows; one of the same deduplication id is there already, and stays."""
+    connection.executemany(_INSERT, [_values(one, now_ms) for one in outgoing])
+
+
+def due(connection: sqlite3.Connection, now_ms: int, limit: int) -> list[Queued]:
+    """The first rows that are due. :raises Corrupt: when one holds no request."""
+    rows = connection.execute(
+        "select id, path, headers, body, event_id, attempts from outbox where due_at_ms <= ? order by id limit ?",
+        (now_ms, limit),
+    )
+    return [
+        Queued(row_id, _publish(row_id, path, headers, body), event_id, attempts)
+        for row_id, path, headers, body, event_id, attempts in rows
+    ]
+
+
+def settle(connection: sqlite3.Connection, row_id: int, verdict: Verdict) -> None:
+    """What was sent goes; what was not stays, with the reason."""
+    match verdict:
+        case Sent():
+            connection.execute("delete from outbox where id = ?", (row_id,))
+        case Postponed(reason, due_at_ms):
+            connection.execute(
+                "update outbox set attempts = attempts + 1, due_at_ms = ?, reason = ? where id = ?",
+                (due_at_ms, reason, row_id),
+            )
+        case Parked(reason):
+            connection.execute(
+                "update outbox set attempts = attempts + 1, due_at_ms = null, reason = ? where id = ?", (reason, row_id)
+            )
+
+
+def backlog(connection: sqlite3.Connection) -> Backlog:
+    """How many rows wait, and since when."""
+    row = connection.execute(
+        "select count(due_at_ms), count(*) - count(due_at_ms), "
+        "min(case when due_at_ms is not null then created_at_ms end), min(due_at_ms) from outbox"
+    ).fetchone()
+    return Backlog(*row)
+
+
+def _values(outgoing: Outgoing, now_ms: int) -> dict[str, object]:
+    request = publish_request(outgoing.publish)
+    return {
+        "deduplication_id": outgoing.publish.deduplication_id,
+        "event_id": outgoing.event_id,
+        "path": request.target,
+        "headers": json.dumps(request.headers),
+        "body": request.body,
+        "now_ms": now_ms,
+        "due_at_ms": None if outgoing.parked else now_ms,
+        "reason": outgoing.reason,
+    }
+
+
+def _publish(row_id: int, target: str, headers: str, body: bytes) -> Publish:
+    path, _, query = target.partition("?")
+    pairs = tuple((name, value) for name, value in json.loads(headers))
+    try:
+        return parse_publish(Request("POST", path, query, pairs, bytes(body)))
+    except Rejected as error:
+        raise Corrupt(f"row {row_id} of the outbox is no publish request: {error.text}") from error

@@ -1,0 +1,171 @@
+"""What the service asks of a database: the port, and the values that cross it.
+
+Each verb is one transaction. All of them raise :class:`~service.errors.StoreUnavailable` when the database is away, and
+then nothing has taken effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from qsops.models import CallbackReport, LedgerEntry, Page, Publish
+
+__all__ = [
+    "Backlog",
+    "Effects",
+    "LedgerFilter",
+    "Outgoing",
+    "Parameters",
+    "Parked",
+    "Postponed",
+    "Queued",
+    "Row",
+    "Sent",
+    "Statement",
+    "Store",
+    "Verdict",
+]
+
+#: Values of the ``:name`` parameters of a statement.
+Parameters = Mapping[str, Any]
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """SQL with named parameters (``:name``)."""
+
+    sql: str
+    parameters: Parameters = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message that is still to be published. Its deduplication id is its identity here, too.
+
+    ``event_id`` is set where the message *is* the event, not something that its processing sends. ``reason`` says why
+    it was not published at once; a ``parked`` one is not tried again.
+    """
+
+    publish: Publish
+    event_id: str | None = None
+    reason: str | None = None
+    parked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A row of the outbox that is due, after ``attempts`` tries of the relay."""
+
+    row_id: int
+    publish: Publish
+    event_id: str | None
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """QStash took it, as ``message_id``."""
+
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """It is to be tried again at ``due_at_ms``."""
+
+    reason: str
+    due_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """It was refused for good, and waits for a person."""
+
+    reason: str
+
+
+Verdict = Sent | Postponed | Parked
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """The outbox at a glance: since when the oldest queued row waits, and when the next is due."""
+
+    queued: int = 0
+    parked: int = 0
+    oldest_ms: int | None = None
+    due_at_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """What processing one event leaves behind. ``entry`` is the event as the ledger will have it."""
+
+    entry: LedgerEntry
+    statements: Sequence[Statement] = ()
+    outgoing: Sequence[Outgoing] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerFilter:
+    """Which entries of the ledger; fields are ANDed."""
+
+    event_id: str | None = None
+    mid: str | None = None
+    message_id: str | None = None
+    state: str | None = None
+    kind: str | None = None
+
+
+class Store(Protocol):
+    """The database of the service."""
+
+    async def known(self, event_ids: Sequence[str]) -> frozenset[str]:
+        """Those of ``event_ids`` that the ledger has."""
+        ...
+
+    async def record(self, entries: Sequence[LedgerEntry], outgoing: Sequence[Outgoing], now_ms: int) -> None:
+        """Write what became of received events, and what is still to be published. An entry never goes back a state."""
+        ...
+
+    async def commit(self, effects: Effects, now_ms: int) -> bool:
+        """Claim the event and write its effects, together; False if it was claimed before, and nothing was written.
+
+        :raises Exception: the database's own, for a statement that fails; the claim is undone with it.
+        """
+        ...
+
+    async def fetch(self, statement: Statement) -> list[Row]:
+        """The rows of a query, on what has been committed."""
+        ...
+
+    async def due(self, now_ms: int, limit: int) -> list[Queued]:
+        """The first ``limit`` rows of the outbox that are due, oldest first."""
+        ...
+
+    async def settle(self, verdicts: Sequence[tuple[Queued, Verdict]], now_ms: int) -> None:
+        """Write what became of rows of the outbox."""
+        ...
+
+    async def backlog(self) -> Backlog:
+        """The state of the outbox."""
+        ...
+
+    async def report(self, report: CallbackReport, outcome: str, event_id: str | None, now_ms: int) -> bool:
+        """Record a callback; False if the same one was recorded before. Outcome "failure" makes its event dead."""
+        ...
+
+    async def ledger(self, which: LedgerFilter, cursor: int, limit: int) -> Page[LedgerEntry]:
+        """Entries in the order in which they were first written, after ``cursor`` (0 is the beginning)."""
+        ...
+
+    async def ping(self) -> None:
+        """Return if the database can be written."""
+        ...
+
+    def close(self) -> None:
+        """Finish what waits, then close; closing twice is harmless."""
+        ...
