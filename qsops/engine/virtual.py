@@ -37,6 +37,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._quiet: list[asyncio.Future[None]] = []
         super().__init__(_QuietSelector(self._on_idle))
 
+    @property
+    def clock(self) -> ManualClock:
+        """The clock that this loop follows."""
+        return self._clock
+
     def time(self) -> float:
         """Seconds of the manual clock since the loop was made."""
         return (self._clock.now_ms() - self._start_ms) / 1000

@@ -94,7 +94,10 @@ class ItemError:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message as QStash holds it; ``headers`` is what its destination receives, in canonical case."""
+    """A message as QStash holds it; ``headers`` is what its destination receives, in canonical case.
+
+    ``redact`` never shows on the wire: it names what is hidden there, and is only known to who holds the message.
+    """
 
     message_id: str
     url: str
@@ -115,6 +118,7 @@ class Message:
     timeout_s: int | None = None
     callback: Callback | None = None
     failure_callback: Callback | None = None
+    redact: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,111 @@
+"""The face behind a server: reads what a request may hold, and no more."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, MutableMapping
+from dataclasses import replace
+from typing import Any, Final
+
+from qsops.engine.deliveries.lifespan import AsgiApp
+from qsops.engine.face import guard
+from qsops.engine.face.failures import of_rejection
+from qsops.engine.face.router import Face
+from qsops.errors import Rejected
+from qsops.models import Headers
+from qsops.wire import texts
+from qsops.wire.http import Request, Response, header
+
+__all__ = ["asgi_app"]
+
+_NOWHERE: Final = ("", 0)
+#: How long, and how much, of a refused body is thrown away so that its sender can read the answer.
+_LINGER_S: Final = 2.0
+_LINGER_BYTES: Final = 64 * 1024 * 1024
+
+
+def asgi_app(face: Face, allowed_hosts: Collection[str] = ()) -> AsgiApp:
+    """``face`` as an ASGI application. ``allowed_hosts`` are the names it answers to beside loopback's."""
+
+    async def app(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        assert scope["type"] == "http", "the server runs without lifespan and websockets"
+        head = _head(scope)
+        try:
+            _check_head(face, head, allowed_hosts)
+            body = await _body(receive, head.headers, face.body_limit(head))
+        except Rejected as error:
+            return await _answer_unread(receive, send, of_rejection(error))
+        if body is None:
+            return None
+        request = replace(head, body=body)
+        return await _answer(send, await face.handle(request, (scope["client"] or _NOWHERE)[0]))
+
+    return app
+
+
+def _check_head(face: Face, head: Request, allowed_hosts: Collection[str]) -> None:
+    """Refuse what needs no look at the body."""
+    guard.check(head.headers, allowed_hosts)
+    face.authenticate(head)
+
+
+def _head(scope: MutableMapping[str, Any]) -> Request:
+    headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
+    path: bytes = scope["raw_path"]
+    return Request(scope["method"], path.decode("latin-1"), scope["query_string"].decode("latin-1"), headers)
+
+
+async def _body(receive: Any, headers: Headers, limit: int) -> bytes | None:
+    """The body; None if the client has gone before its end.
+
+    :raises Rejected: 413, when it is longer than ``limit`` by what it says of itself, or by what has come.
+    """
+    told = header(headers, "Content-Length")
+    if told is not None and told.isdecimal() and int(told) > limit:
+        raise Rejected(413, texts.body_too_large(limit))
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        body += message.get("body", b"")
+        if len(body) > limit:
+            raise Rejected(413, texts.body_too_large(limit))
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+async def _answer(send: Any, response: Response) -> None:
+    await _start(send, response)
+    await send({"type": "http.response.body", "body": response.body})
+
+
+async def _answer_unread(receive: Any, send: Any, response: Response) -> None:
+    """Answer a request whose body was not read, and close the connection behind it.
+
+    Closing at once would make the kernel reset the connection, and the reset would overtake the answer: a client that
+    is still sending would never see it. So what comes is thrown away for a while.
+    """
+    await _start(send, response, (b"Connection", b"close"))
+    await send({"type": "http.response.body", "body": response.body, "more_body": True})
+    try:
+        async with asyncio.timeout(_LINGER_S):
+            await _discard(receive, _LINGER_BYTES)
+    except TimeoutError:
+        pass  # whoever has not stopped sending by now is cut off
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _discard(receive: Any, limit: int) -> None:
+    size = 0
+    while size < limit:
+        message = await receive()
+        size += len(message.get("body", b""))
+        if not message.get("more_body", False):
+            return
+
+
+async def _start(send: Any, response: Response, *more: tuple[bytes, bytes]) -> None:
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
+    headers += [(b"Content-Length", str(len(response.body)).encode()), *more]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})

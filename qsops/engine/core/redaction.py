@@ -1,0 +1,33 @@
+"""Redaction: what a publisher asked to keep out of every listing; its destination still gets the original."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import replace
+
+from qsops.models import Headers, Message
+
+__all__ = ["redacted"]
+
+_ONE_HEADER = re.compile(r"headers?\[(.+)\]", re.IGNORECASE)
+
+
+def redacted(message: Message) -> Message:
+    """``message`` as it may be shown: each field that it names reads ``REDACTED:<sha256, hex>``."""
+    if not message.redact:
+        return message
+    body = _digest(message.body).encode() if "body" in message.redact else message.body
+    return replace(message, body=body, headers=_redacted_headers(message.headers, message.redact))
+
+
+def _redacted_headers(headers: Headers, redact: tuple[str, ...]) -> Headers:
+    named = {match[1].lower() for match in map(_ONE_HEADER.fullmatch, redact) if match}
+    everything = not {"header", "headers"}.isdisjoint(redact)
+    return tuple(
+        (name, _digest(value.encode()) if everything or name.lower() in named else value) for name, value in headers
+    )
+
+
+def _digest(value: bytes) -> str:
+    return f"REDACTED:{hashlib.sha256(value).hexdigest()}"

@@ -1,0 +1,42 @@
+"""Another chance for a dead letter: a new message in its place."""
+
+from __future__ import annotations
+
+from sqlite3 import Connection
+
+from qsops.engine.core.dead_letters import remove
+from qsops.engine.core.intake import accept
+from qsops.models import Headers, Message, Publish, Receipt
+from qsops.wire.options import apply_overrides
+
+__all__ = ["publish_again", "replay"]
+
+
+def publish_again(message: Message, overrides: Headers = ()) -> Publish:
+    """What publishes ``message`` anew, at once, with the option headers among ``overrides`` in place of its own.
+
+    :raises Rejected: 400, when an override cannot be read.
+    """
+    original = Publish(
+        destination=message.url,
+        body=message.body,
+        method=message.method,
+        headers=message.headers,
+        timeout_s=message.timeout_s,
+        retries=message.max_retries,
+        retry_delay=message.retry_delay,
+        callback=message.callback,
+        failure_callback=message.failure_callback,
+        labels=message.labels,
+        redact=message.redact,
+    )
+    return apply_overrides(original, overrides)
+
+
+def replay(
+    connection: Connection, account: int, dlq_id: str, message: Message, now_ms: int, key: str | None
+) -> Receipt | None:
+    """Accept ``message`` in the place of a dead letter; None, and nothing done, if that is gone."""
+    if not remove(connection, account, dlq_id):
+        return None
+    return accept(connection, account, message, now_ms, key)

@@ -1,0 +1,1 @@
+"""How an attempt leaves: one port, and an adapter each for sockets, ASGI apps in-process and scripted receivers."""

@@ -1,0 +1,33 @@
+"""The port through which an attempt leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from qsops.engine.core.attempts import Outcome
+from qsops.models import Headers
+
+__all__ = ["RESPONSE_LIMIT", "Deliver", "Delivery"]
+
+#: Of an answer's body this much is kept, for the log, the callbacks and the DLQ.
+RESPONSE_LIMIT: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One signed request, ready to leave. ``url`` stays as its publisher gave it: it is what was signed.
+
+    ``timeout_s`` is kept by the caller; an adapter only has to give way when it is cancelled.
+    """
+
+    method: str
+    url: str
+    headers: Headers
+    body: bytes
+    timeout_s: float
+
+
+#: Carries one delivery out. A destination's faults come back as an outcome without a status, never as an exception.
+Deliver = Callable[[Delivery], Awaitable[Outcome]]

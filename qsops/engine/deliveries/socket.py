@@ -1,0 +1,80 @@
+"""Deliveries over sockets, on aiohttp."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Final, Self
+from urllib.parse import quote
+
+import aiohttp
+from yarl import URL
+
+from qsops.engine.core.attempts import Outcome
+from qsops.engine.deliveries.port import RESPONSE_LIMIT, Delivery
+
+__all__ = ["SocketDeliveries"]
+
+_CONNECT_TIMEOUT_S: Final = 10.0
+_KEEP_ALIVE_S: Final = 15.0
+_PRINTABLE: Final = "".join(map(chr, range(0x21, 0x7F)))
+_NOT_ADDED: Final = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
+
+
+class SocketDeliveries:
+    """An async context manager that delivers over HTTP; at most ``connections`` are open at a time.
+
+    URLs go out as encoded, redirects are answers like any other, and no header is added but those that HTTP demands.
+    """
+
+    def __init__(self, connections: int) -> None:
+        self._connections = connections
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=_KEEP_ALIVE_S),
+            # The whole attempt is timed by its caller.
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT_S),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=_NOT_ADDED,
+            auto_decompress=False,
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def __call__(self, delivery: Delivery) -> Outcome:
+        assert self._session is not None, "enter the context first"
+        try:
+            async with self._session.request(
+                delivery.method,
+                _as_given(delivery.url),
+                headers=delivery.headers,
+                data=delivery.body or None,
+                allow_redirects=False,
+            ) as answer:
+                body = await _at_most(answer.content, RESPONSE_LIMIT)
+                headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.raw_headers)
+                return Outcome(answer.status, headers, body)
+        except aiohttp.ServerTimeoutError:
+            return Outcome(error=f"no connection within {_CONNECT_TIMEOUT_S:.0f} s")
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            return Outcome(error=f"{type(error).__name__}: {error}")
+
+
+def _as_given(url: str) -> URL:
+    """The URL untouched (yarl would turn ``%7E`` into ``~`` and fold ``/a/../b``), but for text that is not ASCII."""
+    return URL(url if url.isascii() else quote(url, safe=_PRINTABLE), encoded=True)
+
+
+async def _at_most(content: aiohttp.StreamReader, limit: int) -> bytes:
+    body = bytearray()
+    async for chunk in content.iter_any():
+        body += chunk[: limit - len(body)]
+        if len(body) >= limit:
+            break
+    return bytes(body)

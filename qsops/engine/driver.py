@@ -1,0 +1,115 @@
+"""The driver under the machine's clock: starts what is due, and sleeps until something is."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from qsops.engine.core.attempts import Attempt
+from qsops.engine.core.due import due, next_due_ms
+from qsops.engine.courier import Courier
+from qsops.engine.engine import Engine
+
+__all__ = ["IN_FLIGHT_LIMIT", "Driver"]
+
+_log = logging.getLogger(__name__)
+
+#: How many attempts are under way at a time.
+IN_FLIGHT_LIMIT: Final = 64
+#: A clock that was set, or a machine that slept, is noticed within a minute.
+_LOOK_AGAIN_S: Final = 60.0
+#: How long to wait for a database that is full or locked before the same operation is tried again.
+_STORE_AGAIN_S: Final = 1.0
+
+
+class Driver:
+    """Woken by ``awake``, which the face sets after each commit, or by the next due time; it never polls.
+
+    An attempt stays due in the database until it is settled. So one whose outcome a crash swallowed is started again by
+    the next run, under the same message id, without any special case for it.
+    """
+
+    def __init__(self, engine: Engine, courier: Courier, awake: asyncio.Event, limit: int = IN_FLIGHT_LIMIT) -> None:
+        self._engine = engine
+        self._courier = courier
+        self._awake = awake
+        self._limit = limit
+        self._in_flight: dict[int, asyncio.Task[None]] = {}
+        self._announcing: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Drive until cancelled; what is in flight then goes on until :meth:`drain`."""
+        while True:
+            self._awake.clear()
+            try:
+                self._start_due()
+                pause_s = self._pause_s()
+            except sqlite3.OperationalError as error:
+                _log.warning("the database cannot be read, trying again in %s s: %s", _STORE_AGAIN_S, error)
+                pause_s = _STORE_AGAIN_S
+            await self._sleep(pause_s)
+
+    async def drain(self, grace_s: float) -> int:
+        """Wait up to ``grace_s`` for what is in flight, give up the rest; returns how many were given up."""
+        tasks = {*self._in_flight.values(), *self._announcing}
+        if not tasks:
+            return 0
+        _, late = await asyncio.wait(tasks, timeout=grace_s)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+        return len(late)
+
+    def _start_due(self) -> None:
+        room = self._limit - len(self._in_flight)
+        if room <= 0:
+            return
+        now_ms = self._engine.clock.now_ms()
+        attempts = self._engine.database.read(
+            lambda connection: due(connection, now_ms, limit=room, in_flight=self._in_flight)
+        )
+        if attempts:
+            # Before the deliveries, so that ACTIVE stands before their outcome in the log.
+            task = asyncio.create_task(self._insist(lambda: self._courier.announce(attempts)))
+            self._announcing.add(task)
+            task.add_done_callback(self._announcing.discard)
+        for attempt in attempts:
+            self._in_flight[attempt.seq] = asyncio.create_task(self._take(attempt))
+
+    async def _take(self, attempt: Attempt) -> None:
+        try:
+            if attempt.canceled:
+                await self._insist(lambda: self._courier.close(attempt))
+                return
+            outcome = await self._courier.carry(attempt)
+            await self._insist(lambda: self._courier.settle(attempt, outcome))
+        finally:
+            del self._in_flight[attempt.seq]
+            self._awake.set()
+
+    async def _insist(self, store: Callable[[], Awaitable[None]]) -> None:
+        """Do not lose an outcome to a full disk: keep it until it can be written."""
+        while True:
+            try:
+                return await store()
+            except sqlite3.OperationalError as error:
+                _log.warning("the database cannot be written, trying again in %s s: %s", _STORE_AGAIN_S, error)
+            await asyncio.sleep(_STORE_AGAIN_S)
+
+    def _pause_s(self) -> float:
+        if len(self._in_flight) >= self._limit:
+            return _LOOK_AGAIN_S
+        at_ms = self._engine.database.read(lambda connection: next_due_ms(connection, self._in_flight))
+        if at_ms is None:
+            return _LOOK_AGAIN_S
+        return min(_LOOK_AGAIN_S, max(0, at_ms - self._engine.clock.now_ms()) / 1000)
+
+    async def _sleep(self, pause_s: float) -> None:
+        try:
+            async with asyncio.timeout(pause_s):
+                await self._awake.wait()
+        except TimeoutError:
+            return

@@ -1,0 +1,136 @@
+"""Dead letters: listed, read, deleted, retried; singly and by filter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from qsops.engine.core.dead_letters import dead_letter_ids, dead_letters, remove
+from qsops.engine.core.redaction import redacted
+from qsops.engine.core.replays import publish_again, replay
+from qsops.engine.face.call import Call
+from qsops.engine.face.publishing import Admitted, admitted
+from qsops.engine.texts import count_out_of_range
+from qsops.errors import Rejected
+from qsops.models import DeadLetter, DlqFilter, Page, Receipt
+from qsops.wire import texts
+from qsops.wire.dlq import (
+    DLQ_LIMIT,
+    dead_letter_json,
+    deleted_json,
+    dlq_json,
+    parse_dlq_bulk_request,
+    parse_dlq_request,
+    retried_json,
+)
+from qsops.wire.http import Response
+
+__all__ = ["delete_many", "delete_one", "get", "list_page", "retry_many", "retry_one"]
+
+
+async def list_page(call: Call) -> Response:
+    """``GET /v2/dlq``."""
+    wanted, cursor, count = parse_dlq_request(call.request)
+    limit = _limit(count)
+    page = call.engine.database.read(
+        lambda connection: dead_letters(connection, call.account.number, wanted, cursor=cursor, limit=limit)
+    )
+    return Response.of_json(200, dlq_json(Page(tuple(map(_shown, page.items)), page.cursor)))
+
+
+async def get(call: Call) -> Response:
+    """``GET /v2/dlq/{dlqId}``."""
+    return Response.of_json(200, dead_letter_json(_shown(_one(call))))
+
+
+async def delete_one(call: Call) -> Response:
+    """``DELETE /v2/dlq/{dlqId}``."""
+    if await _delete(call, [call.argument]) == 0:
+        raise Rejected(404, texts.dead_letter_not_found(call.argument))
+    return Response.of_json(200, {"deleted": 1})
+
+
+async def delete_many(call: Call) -> Response:
+    """``DELETE /v2/dlq``: those with the ids given, or one page of those that match."""
+    _, ids = _chosen(call)
+    return Response.of_json(200, deleted_json(await _delete(call, ids.items), ids.cursor))
+
+
+async def retry_one(call: Call) -> Response:
+    """``POST /v2/dlq/retry/{dlqId}``."""
+    receipts = await _retry(call, [_one(call)])
+    if not receipts:
+        raise Rejected(404, texts.dead_letter_not_found(call.argument))
+    return Response.of_json(201, {"messageId": receipts[0].message_id})
+
+
+async def retry_many(call: Call) -> Response:
+    """``POST /v2/dlq/retry``: as in bulk deletion; an id that is unknown is refused before any is retried."""
+    wanted, ids = _chosen(call)
+    unknown = set(wanted.dlq_ids).difference(ids.items)
+    if unknown:
+        raise Rejected(404, texts.dead_letter_not_found(min(unknown)))
+    receipts: list[Receipt] = []
+    remaining = DlqFilter(dlq_ids=ids.items, earliest_first=wanted.earliest_first)
+    # A page of letters ends early when their bodies are large, so one round may not do.
+    while remaining.dlq_ids and (letters := _letters(call, remaining)):
+        receipts += await _retry(call, letters)
+        done = {letter.dlq_id for letter in letters}
+        remaining = replace(remaining, dlq_ids=tuple(one for one in remaining.dlq_ids if one not in done))
+    return Response.of_json(201, retried_json(receipts, ids.cursor))
+
+
+def _chosen(call: Call) -> tuple[DlqFilter, Page[str]]:
+    """What a bulk request is about. Ids are taken as one page, however many; otherwise ``count`` bounds it."""
+    wanted, cursor, count = parse_dlq_bulk_request(call.request)
+    limit = len(wanted.dlq_ids) or _limit(count)
+    return wanted, call.engine.database.read(
+        lambda connection: dead_letter_ids(connection, call.account.number, wanted, cursor=cursor, limit=limit)
+    )
+
+
+def _limit(count: int | None) -> int:
+    limit = DLQ_LIMIT if count is None else count
+    if not 1 <= limit <= DLQ_LIMIT:
+        raise Rejected(400, count_out_of_range(limit, DLQ_LIMIT))
+    return limit
+
+
+def _letters(call: Call, wanted: DlqFilter) -> list[DeadLetter]:
+    page = call.engine.database.read(
+        lambda connection: dead_letters(connection, call.account.number, wanted, limit=len(wanted.dlq_ids))
+    )
+    return list(page.items)
+
+
+def _one(call: Call) -> DeadLetter:
+    letters = _letters(call, DlqFilter(dlq_ids=(call.argument,)))
+    if not letters:
+        raise Rejected(404, texts.dead_letter_not_found(call.argument))
+    return letters[0]
+
+
+def _shown(letter: DeadLetter) -> DeadLetter:
+    return replace(letter, message=redacted(letter.message))
+
+
+async def _delete(call: Call, dlq_ids: Sequence[str]) -> int:
+    account = call.account.number
+    return await call.engine.database.submit(
+        lambda connection: sum(remove(connection, account, dlq_id) for dlq_id in dlq_ids)
+    )
+
+
+async def _retry(call: Call, letters: list[DeadLetter]) -> list[Receipt]:
+    """New messages for those ``letters`` that are still there, all in one commit."""
+    chosen = [(letter.dlq_id, _admitted(call, letter)) for letter in letters]
+    account, now_ms = call.account.number, call.engine.clock.now_ms()
+    receipts = await call.engine.database.submit(
+        lambda connection: [replay(connection, account, dlq_id, new.message, now_ms, new.key) for dlq_id, new in chosen]
+    )
+    call.engine.wake()
+    return [receipt for receipt in receipts if receipt is not None]
+
+
+def _admitted(call: Call, letter: DeadLetter) -> Admitted:
+    return admitted(call, publish_again(letter.message, call.request.headers))

@@ -1,0 +1,76 @@
+"""The face as a whole: authenticate, route, answer."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+from urllib.parse import parse_qs
+
+from qsops.engine.accounts import Account
+from qsops.engine.engine import Engine
+from qsops.engine.face.call import Call
+from qsops.engine.face.failures import error_response, of_database, of_rejection
+from qsops.engine.face.routes import ROUTES, UNSERVED
+from qsops.engine.plans import BODY_LIMIT
+from qsops.engine.texts import no_such_endpoint
+from qsops.errors import Rejected
+from qsops.wire import texts
+from qsops.wire.http import Request, Response, header
+
+__all__ = ["Face"]
+
+_SCHEME: Final = "bearer "
+
+
+class Face:
+    """QStash's HTTP API over ``engine``."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def handle(self, request: Request, caller_ip: str) -> Response:
+        """The answer to ``request``; what goes wrong is an answer, too."""
+        try:
+            account = self.authenticate(request)
+            return await self._dispatch(request, account, caller_ip)
+        except Rejected as error:
+            return of_rejection(error)
+        except sqlite3.OperationalError as error:
+            return of_database(error)
+
+    def authenticate(self, request: Request) -> Account:
+        """Whose request it is, by its bearer token or its ``qstash_token`` parameter. Needs no body.
+
+        :raises Rejected: 401.
+        """
+        token = _token(request)
+        account = self._engine.accounts.of_token(token) if token else None
+        if account is None:
+            raise Rejected(401, texts.INVALID_TOKEN)
+        return account
+
+    def body_limit(self, request: Request) -> int:
+        """How large a body ``request`` may have, in bytes. Needs no body."""
+        for route in ROUTES:
+            if route.method == request.method and route.pattern.fullmatch(request.path):
+                return route.body_limit
+        return BODY_LIMIT
+
+    async def _dispatch(self, request: Request, account: Account, caller_ip: str) -> Response:
+        known = False
+        for route in ROUTES:
+            match = route.pattern.fullmatch(request.path)
+            if match and route.method == request.method:
+                return await route.handler(Call(self._engine, account, request, caller_ip, *match.groups()))
+            known = known or match is not None
+        unserved = UNSERVED.fullmatch(request.path)
+        if unserved:
+            return error_response(501, texts.not_served(f"{request.method} {unserved[1]}"))
+        return error_response(405 if known else 404, no_such_endpoint(request.method, request.path))
+
+
+def _token(request: Request) -> str | None:
+    told = header(request.headers, "Authorization")
+    if told is not None:
+        return told[len(_SCHEME) :].strip() if told.lower().startswith(_SCHEME) else None
+    return parse_qs(request.query).get("qstash_token", [None])[0] if "qstash_token=" in request.query else None

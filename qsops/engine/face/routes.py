@@ -1,0 +1,52 @@
+"""Which request goes where: the paths of QStash's API, those that this engine does not serve yet among them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from qsops.engine.face import dlq, keys, logs, messages, publishing
+from qsops.engine.face.call import Handler
+from qsops.engine.plans import BATCH_LIMIT, BODY_LIMIT, MESSAGE_LIMIT
+
+__all__ = ["ROUTES", "UNSERVED", "Route"]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """``pattern`` matches the whole raw path; its group, if it has one, is the handler's argument."""
+
+    method: str
+    pattern: re.Pattern[str]
+    handler: Handler
+    body_limit: int = BODY_LIMIT
+
+
+def _route(method: str, pattern: str, handler: Handler, body_limit: int = BODY_LIMIT) -> Route:
+    return Route(method, re.compile(pattern), handler, body_limit)
+
+
+ROUTES: Final = (
+    _route("POST", r"/v2/publish/(.+)", publishing.publish, MESSAGE_LIMIT),
+    _route("POST", r"/v2/batch", publishing.batch, BATCH_LIMIT),
+    _route("GET", r"/v2/messages/([^/]+)", messages.get),
+    _route("DELETE", r"/v2/messages/([^/]+)", messages.cancel_one),
+    _route("DELETE", r"/v2/messages", messages.cancel_many),
+    _route("GET", r"/v2/dlq", dlq.list_page),
+    _route("DELETE", r"/v2/dlq", dlq.delete_many),
+    _route("POST", r"/v2/dlq/retry", dlq.retry_many),
+    _route("POST", r"/v2/dlq/retry/([^/]+)", dlq.retry_one),
+    _route("GET", r"/v2/dlq/([^/]+)", dlq.get),
+    _route("DELETE", r"/v2/dlq/([^/]+)", dlq.delete_one),
+    _route("GET", r"/v2/events", logs.events),
+    _route("GET", r"/v2/logs", logs.logs),
+    _route("GET", r"/v2/keys", keys.get),
+    _route("POST", r"/v2/keys/rotate", keys.rotate),
+)
+
+#: The first steps of paths that exist on the hosted service and answer 501 here.
+UNSERVED: Final = re.compile(
+    r"(/v2/(?:enqueue|queues|schedules|topics|flowControl|globalParallelism|batch/trigger|trigger|wait|waiters|notify"
+    r"|workflows)|/llm)(?:/.*)?"
+)

@@ -1,0 +1,121 @@
+"""The driver under a manual clock: it moves the clock from one due time to the next, in a fixed order."""
+
+from __future__ import annotations
+
+import asyncio
+
+from qsops.clock import ManualClock
+from qsops.engine.core.attempts import Attempt, Outcome
+from qsops.engine.core.due import due, next_due_ms
+from qsops.engine.courier import Courier
+from qsops.engine.driver import IN_FLIGHT_LIMIT
+from qsops.engine.engine import Engine
+from qsops.engine.virtual import VirtualLoop
+
+__all__ = ["ManualDriver"]
+
+
+class ManualDriver:
+    """Attempts of one instant start one after another, each when nothing else can go on, and settle in that order.
+
+    On a :class:`VirtualLoop` of the same clock the consumers' own timers follow the clock, too. On any other loop each
+    attempt is awaited to its end before the next, and what sleeps in a consumer takes real time.
+    """
+
+    def __init__(self, engine: Engine, courier: Courier, clock: ManualClock, limit: int = IN_FLIGHT_LIMIT) -> None:
+        self._engine = engine
+        self._courier = courier
+        self._clock = clock
+        self._limit = limit
+        self._in_flight: dict[int, tuple[Attempt, asyncio.Task[Outcome]]] = {}
+        self._moving = asyncio.Lock()
+
+    async def advance(self, by_ms: int) -> None:
+        """Move the clock by ``by_ms``; whatever falls due on the way happens at its own time."""
+        async with self._moving:
+            until_ms = self._clock.now_ms() + by_ms
+            await self._work()
+            while (at_ms := self._next_ms()) is not None and at_ms <= until_ms:
+                self._clock.move_to(at_ms)
+                await self._work()
+            self._clock.move_to(until_ms)
+
+    async def settle(self, timeout_ms: int) -> bool:
+        """Move the clock until no message is pending, at most by ``timeout_ms``; whether that was reached."""
+        async with self._moving:
+            until_ms = self._clock.now_ms() + timeout_ms
+            await self._work()
+            while not self._is_idle():
+                at_ms = self._next_ms()
+                if at_ms is None or at_ms > until_ms:
+                    return False
+                self._clock.move_to(at_ms)
+                await self._work()
+            return True
+
+    def next_due_ms(self) -> int | None:
+        """When the next attempt falls due; None if no message is pending but those in flight."""
+        return self._engine.database.read(lambda connection: next_due_ms(connection, self._in_flight))
+
+    async def aclose(self) -> None:
+        """Give up what is in flight; it stays pending."""
+        tasks = [task for _, task in self._in_flight.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._in_flight.clear()
+
+    async def _work(self) -> None:
+        """Do all that can be done at this instant."""
+        progress = True
+        while progress:
+            await self._quiet()
+            settled = await self._settle_finished()
+            started = await self._start_due()
+            progress = settled or started
+
+    async def _start_due(self) -> bool:
+        now_ms, room = self._clock.now_ms(), self._limit - len(self._in_flight)
+        attempts = self._engine.database.read(
+            lambda connection: due(connection, now_ms, limit=room, in_flight=self._in_flight)
+        )
+        for attempt in attempts:
+            await self._start(attempt)
+        return bool(attempts)
+
+    async def _start(self, attempt: Attempt) -> None:
+        if attempt.canceled:
+            await self._courier.close(attempt)
+            return
+        await self._courier.announce([attempt])
+        self._in_flight[attempt.seq] = attempt, asyncio.create_task(self._courier.carry(attempt))
+        await self._quiet()
+
+    async def _settle_finished(self) -> bool:
+        finished = [(attempt, task) for attempt, task in self._in_flight.values() if task.done()]
+        for attempt, task in finished:
+            await self._courier.settle(attempt, task.result())
+            del self._in_flight[attempt.seq]
+        return bool(finished)
+
+    async def _quiet(self) -> None:
+        loop = self._virtual_loop()
+        if loop is not None:
+            await loop.quiet()
+        elif self._in_flight:
+            await asyncio.wait([task for _, task in self._in_flight.values()])
+
+    def _virtual_loop(self) -> VirtualLoop | None:
+        loop = asyncio.get_running_loop()
+        return loop if isinstance(loop, VirtualLoop) and loop.clock is self._clock else None
+
+    def _is_idle(self) -> bool:
+        return not self._in_flight and self.next_due_ms() is None
+
+    def _next_ms(self) -> int | None:
+        loop = self._virtual_loop()
+        timer_ms = loop.next_timer_ms() if loop else None
+        if timer_ms is not None:
+            # A timer that did not fire just now lies ahead, whatever its seconds round to.
+            timer_ms = max(timer_ms, self._clock.now_ms() + 1)
+        return min((at_ms for at_ms in (self.next_due_ms(), timer_ms) if at_ms is not None), default=None)

@@ -1,0 +1,178 @@
+"""QStash behind a port of this machine, under its clock."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Final
+
+import uvicorn
+
+from qsops.clock import SystemClock, SystemIds
+from qsops.engine.asgi import asgi_app
+from qsops.engine.courier import Courier
+from qsops.engine.deliveries.lifespan import AsgiApp
+from qsops.engine.deliveries.socket import SocketDeliveries
+from qsops.engine.driver import IN_FLIGHT_LIMIT, Driver
+from qsops.engine.engine import Engine, open_engine
+from qsops.engine.face.router import Face
+from qsops.engine.listening import listen, sole_owner, write_whole
+
+__all__ = ["DEFAULT_HOST", "DEFAULT_PORT", "Server", "serve", "serving"]
+
+DEFAULT_HOST: Final = "127.0.0.1"
+#: Where clients with ``QSTASH_DEV=true`` look for a QStash of their own.
+DEFAULT_PORT: Final = 8080
+#: How long a stop waits for what is in flight; the rest is repeated by the next start, under the same ids.
+STOP_GRACE_S: Final = 5
+
+
+def serve(
+    host: str = DEFAULT_HOST,
+    port: int = DEFAULT_PORT,
+    db: str | Path = ":memory:",
+    *,
+    quota: str = "payg",
+    port_file: Path | None = None,
+    on_ready: Callable[[str], None] | None = None,
+) -> None:
+    """Run until SIGINT or SIGTERM. Port 0 takes a free one; ``port_file`` and ``on_ready`` are told which.
+
+    ``port_file`` is written once requests are answered; it holds the port's number. ``on_ready`` gets the URL.
+
+    :raises SettingsError: when ``host`` is not loopback, the port is taken, another engine runs on ``db``, or there is
+        no plan ``quota``.
+    :raises Corrupt: when ``db`` cannot be read.
+    """
+
+    async def run() -> None:
+        async with serving(host, port, db, quota=quota) as server:
+            _stop_on_signals(server)
+            if port_file is not None:
+                write_whole(port_file, f"{server.port}\n")
+            if on_ready is not None:
+                on_ready(server.url)
+            await server.stopped()
+
+    # uvicorn knows whether uvloop is there.
+    with asyncio.Runner(loop_factory=_config(asgi=_no_app).get_loop_factory()) as runner:
+        runner.run(run())
+
+
+class Server:
+    """A served engine: where it answers, and how it is stopped."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self.port = port
+        self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        self._stop = asyncio.Event()
+
+    def stop(self) -> None:
+        """Ask for the end; :meth:`stopped` returns then."""
+        self._stop.set()
+
+    async def stopped(self) -> None:
+        """Wait until the end is asked for, or has come by itself."""
+        await self._stop.wait()
+
+
+@asynccontextmanager
+async def serving(
+    host: str = DEFAULT_HOST,
+    port: int = 0,
+    db: str | Path = ":memory:",
+    *,
+    quota: str = "payg",
+    in_flight_limit: int = IN_FLIGHT_LIMIT,
+) -> AsyncIterator[Server]:
+    """An engine that answers and delivers within the context, on the running loop; raises as :func:`serve`."""
+    with listen(host, port) as listener, sole_owner(db):
+        awake = asyncio.Event()
+        clock = SystemClock()
+        engine = open_engine(db, clock=clock, ids=SystemIds(clock), quota=quota, wake=awake.set)
+        try:
+            server = Server(host, listener.getsockname()[1])
+            async with _driving(engine, awake, server, in_flight_limit), _answering(engine, listener, server):
+                yield server
+        finally:
+            engine.database.close()
+
+
+@asynccontextmanager
+async def _driving(engine: Engine, awake: asyncio.Event, server: Server, limit: int) -> AsyncIterator[None]:
+    async with SocketDeliveries(limit) as deliver:
+        driver = Driver(engine, Courier(engine, deliver), awake, limit)
+        running = asyncio.create_task(driver.run())
+        # A driver that fails by a fault of ours ends the server: better no engine than one that delivers nothing.
+        running.add_done_callback(lambda _: server.stop())
+        try:
+            yield
+        finally:
+            running.cancel()
+            await driver.drain(STOP_GRACE_S)
+            await _ended(running)
+
+
+@asynccontextmanager
+async def _answering(engine: Engine, listener: socket.socket, server: Server) -> AsyncIterator[None]:
+    http = _Http(_config(asgi_app(Face(engine))))
+    running = asyncio.create_task(http.serve([listener]))
+    running.add_done_callback(lambda _: server.stop())
+    try:
+        await http.ready.wait()
+        yield
+    finally:
+        http.should_exit = True
+        await running
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    """Wait for a task that was cancelled, and pass on what else it may have ended with."""
+    try:
+        await task
+    except asyncio.CancelledError:
+        if not task.cancelled():
+            raise
+
+
+class _Http(uvicorn.Server):
+    """uvicorn, which says when it is ready, and leaves signals to whoever runs it."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+
+def _config(asgi: AsgiApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        asgi,
+        lifespan="off",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=STOP_GRACE_S,
+    )
+
+
+async def _no_app(*_: object) -> None:
+    """Stands where only uvicorn's choice of a loop is asked for."""
+
+
+def _stop_on_signals(server: Server) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, server.stop)

@@ -1,0 +1,43 @@
+"""Error texts of the engine's own, beside those of QStash in :mod:`qsops.wire.texts`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = [
+    "DATABASE_FULL",
+    "DATABASE_UNAVAILABLE",
+    "DELAYED_CALLBACK",
+    "FOREIGN_HOST",
+    "FOREIGN_ORIGIN",
+    "count_out_of_range",
+    "invalid_cursor",
+    "no_such_endpoint",
+    "unusable_url",
+]
+
+FOREIGN_HOST: Final = "host not allowed: this engine answers to loopback names only"
+FOREIGN_ORIGIN: Final = "origin not allowed: this engine answers no page of another site"
+DATABASE_FULL: Final = "the engine's disk is full; nothing was accepted"
+DATABASE_UNAVAILABLE: Final = "the engine's database cannot be used now; nothing was accepted"
+DELAYED_CALLBACK: Final = "messages with delayed callbacks are not accepted"
+
+
+def count_out_of_range(count: int, limit: int) -> str:
+    """A page of another size than there is."""
+    return f"invalid query parameter count: '{count}': it is a whole number from 1 to {limit}"
+
+
+def invalid_cursor(cursor: str) -> str:
+    """A cursor that this engine did not give."""
+    return f"invalid query parameter cursor: {cursor[:100]!r}: pass the cursor of the page before as it came"
+
+
+def no_such_endpoint(method: str, path: str) -> str:
+    """A path that QStash does not have, or not with this method."""
+    return f"no such endpoint: {method} {path[:100]}"
+
+
+def unusable_url(why: str) -> str:
+    """A destination that nothing can be sent to."""
+    return f"invalid destination url: {why}"
