@@ -26,13 +26,15 @@ _INHERITED: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "
 class ChildProcess:
     """A child whose output is read line by line; left, it is terminated, and killed if that takes too long."""
 
-    def __init__(self, command: Sequence[str], *, cwd: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, command: Sequence[str], *, cwd: Path, environment: Mapping[str, str] | None = None, listens: bool = False
+    ) -> None:
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         self._process = subprocess.Popen(
             list(command),
             cwd=cwd,
             env={**inherited, **(environment or {})},
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if listens else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -53,10 +55,17 @@ class ChildProcess:
     def pid(self) -> int:
         return self._process.pid
 
+    def say(self, line: str) -> None:
+        """Write a line to the standard input of a child that listens."""
+        assert self._process.stdin is not None, "this child was started without listens=True"
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+
     def wait_for_line(self, pattern: str, bound_s: float = BOUND_S) -> re.Match[str]:
         """The first line of output, from here on, that holds ``pattern``.
 
-        :raises AssertionError: with what was heard, if the child ends first or stays silent for ``bound_s``.
+        :raises AssertionError: with what was heard, if the child ends first or stays silent for ``bound_s``; it is
+            terminated then.
         """
         while True:
             try:
@@ -64,6 +73,7 @@ class ChildProcess:
             except queue.Empty:
                 line = None
             if line is None:
+                self.terminate()
                 raise AssertionError(f"waited for {pattern!r}; heard:\n" + "".join(self._heard))
             self._heard.append(line)
             match = re.search(pattern, line)
@@ -87,8 +97,9 @@ class ChildProcess:
     def _ended(self) -> None:
         self._process.wait(BOUND_S)
         self._reader.join(BOUND_S)
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                stream.close()
 
     def _read(self) -> None:
         assert self._process.stdout is not None
@@ -115,11 +126,7 @@ class ReceiverProcess(ChildProcess):
         command = [sys.executable, str(program), str(arrivals), "--answers", answers, "--port", str(port)]
         super().__init__(command, cwd=arrivals.parent)
         self._arrivals = arrivals
-        try:
-            self.port = int(self.wait_for_line(r"listening on (\d+)")[1])
-        except AssertionError:
-            self.terminate()
-            raise
+        self.port = int(self.wait_for_line(r"listening on (\d+)")[1])
 
     @property
     def url(self) -> str:

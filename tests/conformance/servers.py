@@ -1,0 +1,113 @@
+"""The two servers that the official SDKs are tried against, under one face."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, Protocol, TypeVar
+
+import httpx
+
+from tests.standins.hosted import HostedQStash
+from tests.standins.processes import ChildProcess
+
+__all__ = ["DEV_KEYS", "DEV_TOKEN", "EngineServer", "Server", "StandInServer", "until"]
+
+T = TypeVar("T")
+
+BOUND_S: Final = 20.0
+# The vendor's public development users 1 and 2 (reference 14), written out here: what qsops has them as is under test.
+DEV_TOKEN: Final = "eyJVc2VySUQiOiJkZWZhdWx0VXNlciIsIlBhc3N3b3JkIjoiZGVmYXVsdFBhc3N3b3JkIn0="
+DEV_KEYS: Final = ("sig_7kYjw48mhY7kAjqNGcy6cr29RJ6r", "sig_5ZB6DVzB1wjE8S6rZ7eenA8Pdnhs")
+SECOND_DEV_TOKEN: Final = "eyJVc2VySUQiOiJ0ZXN0VXNlcjEiLCJQYXNzd29yZCI6InRlc3RQYXNzd29yZCJ9"
+
+_SERVE: Final = """
+import sys
+from qsops.engine.server import serve
+serve(port=0, db=sys.argv[1], on_ready=lambda url: print("serving", url, flush=True))
+"""
+_FINAL: Final = ("DELIVERED", "FAILED", "CANCELED")
+
+
+class Server(Protocol):
+    """QStash at ``url``. ``spare_token`` is for a test that changes the keys."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def token(self) -> str: ...
+    @property
+    def spare_token(self) -> str: ...
+
+    def finish(self, message_id: str) -> str:
+        """See the message to its end: its final state."""
+        ...
+
+    def keys(self) -> tuple[str, str]:
+        """The current and the next signing key of ``token``, asked for by plain HTTP."""
+        ...
+
+
+class StandInServer:
+    """The stand-in for the hosted service; it delivers when a test asks how a message ended."""
+
+    def __init__(self, hosted: HostedQStash) -> None:
+        self._hosted = hosted
+        self.url = hosted.url
+        self.token = self.spare_token = hosted.token
+
+    def finish(self, message_id: str) -> str:
+        return self._hosted.deliver(message_id)
+
+    def keys(self) -> tuple[str, str]:
+        return _keys(self)
+
+
+class EngineServer(ChildProcess):
+    """Our engine, served by a process of its own on a free port, over a fresh database."""
+
+    def __init__(self, folder: Path) -> None:
+        project = Path(__file__).parents[2]
+        command = [sys.executable, "-c", _SERVE, str(folder / "engine.db")]
+        super().__init__(command, cwd=folder, environment={"PYTHONPATH": str(project), "QSOPS_DOTENV": "off"})
+        self.url = self.wait_for_line(r"serving (\S+)")[1]
+        self.token = DEV_TOKEN
+        self.spare_token = SECOND_DEV_TOKEN
+
+    def finish(self, message_id: str) -> str:
+        return until(lambda: self._final_state(message_id), f"the end of {message_id}")
+
+    def keys(self) -> tuple[str, str]:
+        return _keys(self)
+
+    def _final_state(self, message_id: str) -> str | None:
+        events = _get(self, f"/v2/events?messageId={message_id}")["events"]
+        return next((event["state"] for event in events if event["state"] in _FINAL), None)
+
+
+def until(look: Callable[[], T | None], what: str) -> T:
+    """What ``look`` finds, looked for again and again: another process cannot be waited on otherwise.
+
+    :raises AssertionError: naming ``what``, after BOUND_S.
+    """
+    pause = threading.Event()
+    for _ in range(int(BOUND_S / 0.02)):
+        found = look()
+        if found is not None:
+            return found
+        pause.wait(0.02)
+    raise AssertionError(f"waited {BOUND_S} s for {what}")
+
+
+def _keys(server: Server) -> tuple[str, str]:
+    keys = _get(server, "/v2/keys")
+    return keys["current"], keys["next"]
+
+
+def _get(server: Server, path: str) -> Any:
+    headers = {"Authorization": f"Bearer {server.token}"}
+    answer = httpx.get(f"{server.url}{path}", headers=headers, trust_env=False, timeout=BOUND_S)
+    answer.raise_for_status()
+    return answer.json()
