@@ -1,0 +1,157 @@
+"""The frames: one Arrow schema each, and the one cast at every exit.
+
+Times are ``datetime64[us, UTC]``, text is ``str`` (Arrow-backed), counts are ``Int64``, durations end in their unit. A
+frame has the same columns in the same order whether it holds a million rows or none. Labels stand comma-separated, as
+they do on the wire, where a label cannot hold a comma.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from qsops.models import Headers, LogEntry
+
+__all__ = ["ATTEMPTS", "BODIES", "LOGS", "MESSAGES", "cast", "logs"]
+
+_TIME = pa.timestamp("us", "UTC")
+
+LOGS = pa.schema(
+    [
+        ("time", _TIME),
+        ("message_id", pa.string()),
+        ("state", pa.string()),
+        ("url", pa.string()),
+        ("url_group", pa.string()),
+        ("endpoint", pa.string()),
+        ("queue", pa.string()),
+        ("schedule_id", pa.string()),
+        ("labels", pa.string()),
+        ("method", pa.string()),
+        ("response_status", pa.int64()),
+        ("error", pa.string()),
+        ("next_delivery_at", _TIME),
+        ("max_retries", pa.int64()),
+        ("retry_delay_expression", pa.string()),
+        ("flow_control_key", pa.string()),
+        ("caller_ip", pa.string()),
+        ("seq", pa.int64()),
+    ]
+)
+
+#: What ``bodies=True`` adds: headers as ``Name: value`` lines, bodies as text (or base64 where they are no UTF-8).
+BODIES = pa.schema(
+    [
+        ("headers", pa.string()),
+        ("body", pa.string()),
+        ("response_headers", pa.string()),
+        ("response_body", pa.string()),
+    ]
+)
+
+ATTEMPTS = pa.schema(
+    [
+        ("message_id", pa.string()),
+        ("attempt", pa.int64()),
+        ("url", pa.string()),
+        ("label", pa.string()),
+        ("queue", pa.string()),
+        ("started_at", _TIME),
+        ("ended_at", _TIME),
+        ("duration_ms", pa.int64()),
+        ("outcome", pa.string()),
+        ("response_status", pa.int64()),
+        ("error", pa.string()),
+        ("wait_ms", pa.int64()),
+    ]
+)
+
+MESSAGES = pa.schema(
+    [
+        ("message_id", pa.string()),
+        ("url", pa.string()),
+        ("label", pa.string()),
+        ("queue", pa.string()),
+        ("schedule_id", pa.string()),
+        ("created_at", _TIME),
+        ("finished_at", _TIME),
+        ("state", pa.string()),
+        ("attempts", pa.int64()),
+        ("time_to_deliver_ms", pa.int64()),
+        ("last_status", pa.int64()),
+        ("last_error", pa.string()),
+    ]
+)
+
+_DTYPES = {
+    pa.string(): pd.StringDtype(na_value=float("nan")),
+    pa.int64(): pd.Int64Dtype(),
+    _TIME: pd.DatetimeTZDtype("us", "UTC"),
+}
+
+
+def cast(frame: pd.DataFrame, schema: pa.Schema) -> pd.DataFrame:
+    """``frame`` with exactly the columns of ``schema``, in its order and types, numbered from 0."""
+    columns = {field.name: frame[field.name].astype(_DTYPES[field.type]) for field in schema}
+    return pd.DataFrame(columns).reset_index(drop=True)
+
+
+def logs(entries: Iterable[LogEntry], bodies: bool = False) -> pd.DataFrame:
+    """Log entries as a frame of :data:`LOGS` (and :data:`BODIES`), oldest first.
+
+    ``seq`` numbers entries of equal message, time and state from 0, in the order in which they came.
+    """
+    rows = [_row(entry, bodies) for entry in entries]
+    schema = pa.unify_schemas([LOGS, BODIES]) if bodies else LOGS
+    frame = pd.DataFrame(rows, columns=schema.names)
+    frame["time"] = pd.to_datetime(frame["time"], unit="ms", utc=True)
+    frame["next_delivery_at"] = pd.to_datetime(frame["next_delivery_at"], unit="ms", utc=True)
+    frame["seq"] = frame.groupby(["message_id", "time", "state"], dropna=False).cumcount()
+    return cast(frame.sort_values("time", kind="stable"), schema)
+
+
+def _row(entry: LogEntry, bodies: bool) -> dict[str, Any]:
+    row = {
+        "time": entry.time_ms,
+        "message_id": entry.message_id,
+        "state": entry.state,
+        "url": entry.url,
+        "url_group": entry.url_group,
+        "endpoint": entry.endpoint,
+        "queue": entry.queue,
+        "schedule_id": entry.schedule_id,
+        "labels": ",".join(entry.labels) or None,
+        "method": entry.method,
+        "response_status": entry.response_status,
+        "error": entry.error,
+        "next_delivery_at": entry.next_delivery_ms,
+        "max_retries": entry.max_retries,
+        "retry_delay_expression": entry.retry_delay,
+        "flow_control_key": entry.flow_control.key if entry.flow_control else None,
+        "caller_ip": entry.caller_ip,
+    }
+    if not bodies:
+        return row
+    return row | {
+        "headers": _lines(entry.headers),
+        "body": _text(entry.body),
+        "response_headers": _lines(entry.response_headers),
+        "response_body": _text(entry.response_body),
+    }
+
+
+def _lines(headers: Headers) -> str | None:
+    return "\n".join(f"{name}: {value}" for name, value in headers) or None
+
+
+def _text(body: bytes | None) -> str | None:
+    if body is None:
+        return None
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return base64.b64encode(body).decode()
