@@ -1,0 +1,5 @@
+"""``python -m qsops``: the same as the command ``qsops``."""
+
+from qsops.cli import main
+
+main()

@@ -1,0 +1,71 @@
+"""The service in this process: found by name, since the toolkit never imports it."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Mapping
+
+from qsops.config import Target
+from qsops.errors import SettingsError
+from qsops.stack.environment import child_environment
+from qsops.stack.ports import require_free
+
+__all__ = ["serve", "service_environment"]
+
+_APP = "service.app"
+# What a service on this machine may still be told: whose events it takes, and what handles them.
+_KEPT_LOCALLY = (
+    "INSTAGRAM_APP_SECRET",
+    "INSTAGRAM_VERIFY_TOKEN",
+    "INTERNAL_API_TOKEN",
+    "QSOPS_HANDLER",
+    "QSOPS_RETRIES",
+    "QSOPS_RETRY_DELAY",
+    "QSOPS_DELIVERY_TIMEOUT",
+)
+
+
+def serve(environ: Mapping[str, str], *, host: str, port: int) -> None:
+    """Run the service until SIGINT or SIGTERM, told everything by ``environ``, which becomes this process's own.
+
+    :raises SettingsError: a setting is missing or malformed, the port is taken, or the service is not installed.
+    """
+    require_free(port, name="service", option="--port", host=host)
+    os.environ.clear()
+    os.environ.update(environ)
+    try:
+        app = importlib.import_module(_APP).create_app()
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] not in ("service", "fastapi", "pydantic_settings"):
+            raise
+        raise SettingsError(
+            f"the service needs {error.name}: install it with `pip install 'qsops[service]'`"
+        ) from error
+    import uvicorn
+
+    uvicorn.run(app, host=host, port=port, log_config=None, access_log=False, server_header=False)
+
+
+def service_environment(target: Target, env: Mapping[str, str], *, host: str, port: int) -> dict[str, str]:
+    """What the service reads as its environment, so that it publishes to ``target`` and nowhere else.
+
+    ``env`` is the whole environment, files included. On the local target nothing of a deployment is left in it: neither
+    its public URL nor its database.
+    """
+    bound = {"QSOPS_HOST": host, "QSOPS_PORT": str(port), "QSOPS_DOTENV": "off"}
+    if target.name == "env":
+        return {**env, **bound}
+    keys = target.keys
+    addressed = {
+        "QSTASH_URL": target.url,
+        "QSTASH_TOKEN": target.token or "",
+        "QSTASH_CURRENT_SIGNING_KEY": (keys.current if keys else "") or "",
+        "QSTASH_NEXT_SIGNING_KEY": (keys.next if keys else "") or "",
+    }
+    if target.kind != "local":
+        others = {name: value for name, value in env.items() if "QSTASH" not in name}
+        return {**others, **addressed, **bound}
+    kept = {name: env[name] for name in _KEPT_LOCALLY if name in env}
+    public = {"PUBLIC_BASE_URL": f"http://{f'[{host}]' if ':' in host else host}:{port}"}
+    return child_environment(env, {**kept, **addressed, **public, **bound})

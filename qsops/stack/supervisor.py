@@ -1,0 +1,113 @@
+"""The stack: children that are started together, awaited until ready, revived when killed, and stopped together."""
+
+from __future__ import annotations
+
+import http.client
+from pathlib import Path
+from types import TracebackType
+
+from qsops.clock import Clock, SystemClock
+from qsops.errors import QsopsError
+from qsops.stack.child import Child
+from qsops.stack.ports import LOOPBACK
+from qsops.stack.programs import Probe, Program
+
+__all__ = ["Stack"]
+
+_READY_WITHIN_S = 30.0
+_PROBE_EVERY_S = 0.05
+_PROBE_TIMEOUT_S = 2.0
+_STOP_WITHIN_S = 6.0
+# A child that is killed again and again is somebody's decision: at some point it is obeyed.
+_REVIVALS = 5
+
+
+class Stack:
+    """The children of one run; a context manager that leaves none behind. Logs and pid files lie in ``folder``."""
+
+    def __init__(self, folder: Path, *, clock: Clock | None = None) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.children: dict[str, Child] = {}
+        self._clock = clock or SystemClock()
+        self._revivals = 0
+
+    def __enter__(self) -> Stack:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.stop()
+
+    def start(self, *programs: Program) -> None:
+        """Start ``programs`` beside each other, and return when all of them answer.
+
+        :raises QsopsError: when one of them ends, or does not answer within 30 s; its log is quoted.
+        """
+        for program in programs:
+            self.children[program.name] = Child(program, self.folder)
+        for program in programs:
+            self._await_ready(self.children[program.name])
+
+    def revive(self, *names: str) -> list[str]:
+        """Start again those of ``names`` that someone killed; which they were.
+
+        :raises QsopsError: when one ended by itself, or is killed for the sixth time.
+        """
+        killed = [self.children[name] for name in names if self.children[name].exit_status is not None]
+        for child in killed:
+            if not child.was_killed or self._revivals >= _REVIVALS:
+                raise QsopsError(child.epitaph())
+            self._revivals += 1
+            child.restart()
+        for child in killed:
+            self._await_ready(child)
+        return [child.name for child in killed]
+
+    def wait_for_end(self, seconds: float) -> Child | None:
+        """Wait up to ``seconds`` for a child to end; which one did."""
+        deadline = self._clock.monotonic_s() + seconds
+        while True:
+            for child in self.children.values():
+                if child.ended_within(_PROBE_EVERY_S):
+                    return child
+            if self._clock.monotonic_s() >= deadline:
+                return None
+
+    def stop(self) -> None:
+        """End every child, the last one started first: asked, and after six seconds forced."""
+        children = list(reversed(self.children.values()))
+        deadline = self._clock.monotonic_s() + _STOP_WITHIN_S
+        try:
+            for child in children:
+                child.terminate()
+            for child in children:
+                child.ended_within(deadline - self._clock.monotonic_s())
+        finally:
+            # A second Ctrl-C comes here at once: impatience leaves no child behind.
+            for child in children:
+                child.kill()
+            self.children.clear()
+
+    def _await_ready(self, child: Child) -> None:
+        probe = child.program.probe
+        deadline = self._clock.monotonic_s() + _READY_WITHIN_S
+        while probe is not None and not _answers(probe):
+            if child.ended_within(_PROBE_EVERY_S):
+                if child.was_killed and self._revivals < _REVIVALS:
+                    self._revivals += 1
+                    child.restart()
+                    continue
+                raise QsopsError(child.epitaph())
+            if self._clock.monotonic_s() >= deadline:
+                raise QsopsError(f"{probe.url} gave no answer within {_READY_WITHIN_S:g} s; {child.epitaph()}")
+
+
+def _answers(probe: Probe) -> bool:
+    connection = http.client.HTTPConnection(LOOPBACK, probe.port, timeout=_PROBE_TIMEOUT_S)
+    try:
+        connection.request("GET", probe.path, headers=dict(probe.headers))
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
