@@ -28,7 +28,6 @@ from qsops.models import (
 from qsops.wire import dlq, keys, logs, messages, publishing
 from qsops.wire.failures import BurstLimit, raise_for_status, ratelimit
 from qsops.wire.http import Request, Response
-from qsops.wire.values import json_answer
 
 __all__ = ["Client"]
 
@@ -93,7 +92,7 @@ class Client:
     async def message(self, message_id: str) -> Message:
         """A message that is still held; 404 (Rejected) once it is finished or if it never was."""
         request = messages.message_request(_given("message_id", message_id))
-        return messages.parse_message(json_answer(await self.ask(request, repeatable=True)))
+        return messages.parse_message_response(await self.ask(request, repeatable=True))
 
     async def cancel(self, which: str | Sequence[str] | CancelFilter) -> int:
         """Cancel messages by id or filter: how many. An attempt in flight may still land.
@@ -130,8 +129,7 @@ class Client:
     async def dead_letter(self, dlq_id: str) -> DeadLetter:
         """One dead letter with its body; 404 (Rejected) if it is gone."""
         answer = await self.ask(dlq.dlq_get_request(_given("dlq_id", dlq_id)), repeatable=True)
-        # Asked for by its id, a letter may come without it.
-        return replace(dlq.parse_dead_letter(json_answer(answer)), dlq_id=dlq_id)
+        return dlq.parse_dead_letter_response(answer, dlq_id)
 
     async def delete_dead_letter(self, dlq_id: str) -> None:
         """Drop one dead letter for good; 404 (Rejected) if it is gone."""
@@ -153,8 +151,7 @@ class Client:
         Never asked twice: after OutcomeUnknown look whether the dead letter is gone, since then it was sent.
         """
         request = dlq.dlq_retry_request(_given("dlq_id", dlq_id), overrides)
-        (message_id,), _ = dlq.parse_retried(await self.ask(request, repeatable=False))
-        return Receipt(message_id)
+        return dlq.parse_retried(await self.ask(request, repeatable=False))
 
     async def keys(self) -> KeyPair:
         """The account's signing keys."""

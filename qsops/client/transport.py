@@ -41,10 +41,12 @@ class HttpTransport:
     """QStash at ``base_url``, on httpx. ``timeout_s`` bounds the wait for an answer, not the whole upload.
 
     Redirects are answers like any other. Proxies of the environment are honoured, but never for loopback.
+    ``if_unreachable`` is what to do then, said with the error.
     """
 
-    def __init__(self, base_url: str, timeout_s: float = ANSWER_TIMEOUT_S) -> None:
+    def __init__(self, base_url: str, timeout_s: float = ANSWER_TIMEOUT_S, if_unreachable: str = "") -> None:
         self._base_url = base_url.rstrip("/")
+        self._if_unreachable = f"; {if_unreachable}" if if_unreachable else ""
         self._http = httpx.AsyncClient(
             timeout=httpx.Timeout(timeout_s, connect=min(CONNECT_TIMEOUT_S, timeout_s)),
             limits=httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS),
@@ -65,7 +67,7 @@ class HttpTransport:
                 extensions={"target": request.target.encode("ascii")},
             )
         except _NOTHING_SENT as error:
-            raise Unreachable(f"no connection to {self._base_url}: {_cause(error)}") from error
+            raise Unreachable(f"no connection to {self._base_url}: {_cause(error)}{self._if_unreachable}") from error
         except _OUR_MISTAKE as error:
             raise SettingsError(f"a request to {self._base_url} cannot be sent: {_cause(error)}") from error
         except httpx.RequestError as error:

@@ -14,7 +14,7 @@ from typing import Final
 
 from qsops.client import Client
 from qsops.clock import Clock, utc
-from qsops.errors import AuthError, OutcomeUnknown, QsopsError, RateLimited, Rejected, ServerFault
+from qsops.errors import AuthError, QsopsError, RateLimited, Rejected, ServerFault, SettingsError, Unreachable
 from qsops.models import ItemError, Publish, Receipt
 from qsops.publish.journal import Accepted, Journal
 from qsops.publish.rows import Keyed
@@ -178,20 +178,23 @@ class _Run:
         self._report(1)
 
     async def send(self, batch: list[_Item]) -> None:
-        """Send ``batch`` and note what became of it, before and after; if all is refused for one, try the halves."""
+        """Send ``batch`` and note what became of it, before and after; if all is refused for one, try the halves.
+
+        On any other error, a lost answer or one that cannot be read, its keys stay in doubt.
+        """
         await self._note(lambda: self._journal.sending([item.key for item in batch], self._clock.now_ms()))
         try:
             answers = await self._ask(batch)
-        except (OutcomeUnknown, ServerFault):
-            raise
         except Rejected as error:
+            if isinstance(error, ServerFault):
+                raise
             await self._not_taken(batch)
             if isinstance(error, (AuthError, RateLimited)):
                 raise
             middle = len(batch) // 2
             await self.send(batch[:middle])
             await self.send(batch[middle:])
-        except QsopsError:
+        except (Unreachable, SettingsError):
             await self._not_taken(batch)
             raise
         else:

@@ -7,8 +7,9 @@ import pytest
 
 from qsops.client import Client
 from qsops.clock import ManualClock
-from qsops.errors import AuthError, OutcomeUnknown, RateLimited, SettingsError, Unreachable
+from qsops.errors import AuthError, Corrupt, OutcomeUnknown, RateLimited, SettingsError, Unreachable
 from qsops.publish import Journal, Limits, Outcome, keyed, publish_many
+from qsops.wire.http import Response
 from tests.client.fake_qstash import BURST, DAILY, FakeQStash, refusal
 
 URL = "https://app.example/hook"
@@ -138,10 +139,11 @@ async def test_what_surely_was_not_sent_is_sent_later(job: Job):
     assert job.counts() == ONCE
 
 
-async def test_an_unknown_outcome_stays_in_doubt(job: Job):
-    """An answer that is lost again and again leaves the rows in doubt, not unsent."""
-    job.qstash.fates.extend(["lost"] * 100)
-    with pytest.raises(OutcomeUnknown):
+@pytest.mark.parametrize(("fate", "error"), [("lost", OutcomeUnknown), (Response(200, (), b"<html>"), Corrupt)])
+async def test_an_unknown_outcome_stays_in_doubt(job: Job, fate: object, error: type):
+    """An answer that is lost again and again, or cannot be read, leaves the rows in doubt, not unsent."""
+    job.qstash.fates.extend([fate] * 100)
+    with pytest.raises(error):
         await job.run()
     job.qstash.fates.clear()
     job.clock.advance(11 * 60_000)

@@ -1,0 +1,65 @@
+"""What a session knows of itself and asks of the service, as the doctor's facts."""
+
+from __future__ import annotations
+
+from qsops import config
+from qsops.doctor import Check, Facts, Probe, examine, probe
+from qsops.errors import SettingsError
+from qsops.session.ages import first_seen_ms
+from qsops.session.banner import Health
+from qsops.session.wiring import Wiring
+
+__all__ = ["examination", "health"]
+
+DEFAULT_RETRIES = 5
+
+
+async def health(wiring: Wiring) -> Health:
+    """One question, asked once: whether the service answers, and takes the token."""
+    if wiring.target.token is None:
+        return Health("unknown", "no token is set")
+    seen = await probe(wiring.impatient("health"), wiring.clock)
+    if seen.failure is None:
+        return Health("healthy")
+    return Health("refused" if seen.refused else "unreachable", seen.failure)
+
+
+async def examination(wiring: Wiring) -> tuple[Check, ...]:
+    """The doctor's checks for the session's target."""
+    target = wiring.target
+    seen = (
+        await probe(wiring.impatient("doctor"), wiring.clock)
+        if wiring.target.token
+        else Probe(failure="not asked: no token")
+    )
+    return examine(
+        Facts(
+            target=target.name,
+            kind=target.kind,
+            url=None if target.kind == "embedded" else target.url,
+            region=target.region,
+            has_token=bool(target.token),
+            now_ms=wiring.clock.now_ms(),
+            probe=seen,
+            keys=target.keys,
+            keys_since_ms=_keys_since_ms(wiring, seen),
+            retries=_retries(wiring),
+            retry_delay=wiring.env.get("QSOPS_RETRY_DELAY") or None,
+        )
+    )
+
+
+def _keys_since_ms(wiring: Wiring, seen: Probe) -> int | None:
+    pair = seen.keys or wiring.target.keys
+    if pair is None or wiring.engine is not None:
+        return None
+    return first_seen_ms(config.state_dir(wiring.root) / "keys.json", pair, wiring.clock.now_ms())
+
+
+def _retries(wiring: Wiring) -> int:
+    text = wiring.env.get("QSOPS_RETRIES", "")
+    if not text:
+        return DEFAULT_RETRIES
+    if not text.isdigit():
+        raise SettingsError(f"QSOPS_RETRIES: {text!r} is no whole number")
+    return int(text)

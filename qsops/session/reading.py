@@ -1,0 +1,111 @@
+"""The verbs that read: log entries and what is folded from them, as frames.
+
+pandas is loaded by the first of them, since it takes as long as all the rest of a session.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qsops.models import LogEntry, LogFilter
+from qsops.session.progress import reporting
+from qsops.session.windows import Moment, Texts, log_filter
+from qsops.session.wiring import Wiring
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from qsops.trace import Timeline
+
+__all__ = ["Reading"]
+
+
+class Reading:
+    """What a session reads, on the parts of ``wiring``."""
+
+    _wiring: Wiring
+
+    def logs(
+        self,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        *,
+        state: Texts | None = None,
+        url: Texts | None = None,
+        label: Texts | None = None,
+        queue: Texts | None = None,
+        message_id: Texts | None = None,
+        bodies: bool = False,
+        progress: bool | None = None,
+    ) -> pd.DataFrame:
+        """Log entries as a frame, one row each; texts of messages and answers only with ``bodies``.
+
+        ``since`` and ``until`` are ISO dates (UTC), datetimes, or spans back from now such as ``"1h"``.
+        """
+        which = self._which(
+            since,
+            until,
+            state=state,
+            url=url,
+            label=label,
+            queue=queue,
+            message_id=message_id,
+        )
+        return self._logs(which, bodies=bodies, progress=progress)
+
+    def attempts(
+        self,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        *,
+        url: Texts | None = None,
+        label: Texts | None = None,
+        queue: Texts | None = None,
+        message_id: Texts | None = None,
+        progress: bool | None = None,
+    ) -> pd.DataFrame:
+        """HTTP attempts as a frame, one row each, folded from the log entries of that window."""
+        which = self._which(since, until, url=url, label=label, queue=queue, message_id=message_id)
+        from qsops import fold
+
+        return fold.attempts(self._logs(which, bodies=False, progress=progress))
+
+    def messages(
+        self,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        *,
+        url: Texts | None = None,
+        label: Texts | None = None,
+        queue: Texts | None = None,
+        message_id: Texts | None = None,
+        progress: bool | None = None,
+    ) -> pd.DataFrame:
+        """Messages as a frame, one row each, folded from the log entries of that window."""
+        which = self._which(since, until, url=url, label=label, queue=queue, message_id=message_id)
+        from qsops import fold
+
+        return fold.messages(self._logs(which, bodies=False, progress=progress))
+
+    def trace(self, ref: str) -> Timeline:
+        """What happened to one message, by its id, by ``"event:ID"`` or by ``"ig:MID"``: received to processed."""
+        from qsops import trace
+
+        client, ledger = self._wiring.client("trace"), self._wiring.consumers.ledger
+        return self._wiring.portal.call(lambda: trace.timeline(client, ledger, ref))
+
+    def _which(self, since: Moment | None, until: Moment | None, **named: Texts | None) -> LogFilter:
+        return log_filter(self._wiring.clock.now_ms(), since, until, **named)
+
+    def _logs(self, which: LogFilter, *, bodies: bool, progress: bool | None) -> pd.DataFrame:
+        from qsops import frames, trace
+
+        client = self._wiring.client("logs")
+        entries: list[LogEntry] = reporting(
+            self._wiring,
+            "logs",
+            lambda report: trace.pull(client, which, bodies=bodies, progress=report),
+            None,
+            progress,
+        )
+        return frames.logs(entries, bodies=bodies)
