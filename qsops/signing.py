@@ -23,8 +23,11 @@ LIFETIME_S: Final = 300
 
 # Far above any real token (the longest part is a URL), far below what it costs to parse.
 _MAX_TOKEN_BYTES: Final = 16_384
+_MAX_SHOWN: Final = 60
 _MAC_CHARACTERS: Final = 43
 _MAX_TIME_S: Final = 1 << 53
+# Made once: json.dumps with separators builds an encoder for each call.
+_to_json: Final = json.JSONEncoder(separators=(",", ":")).encode
 _HEADER: Final = urlsafe_b64encode(b'{"alg":"HS256","typ":"JWT"}').rstrip(b"=")
 
 
@@ -55,7 +58,7 @@ def sign(key: str, *, url: str, body: bytes, now_s: int, jti: str, lifetime_s: i
         "jti": jti,
         "body": _body_hash(body).decode(),
     }
-    signed = _HEADER + b"." + _encode(json.dumps(claims, separators=(",", ":")).encode())
+    signed = _HEADER + b"." + _encode(_to_json(claims).encode())
     return (signed + b"." + _mac(key, signed)).decode()
 
 
@@ -81,7 +84,7 @@ def verify(
     told = _json_object(signed.partition(b".")[2], "claims")
     claims = _claims(told)
     if told.get("iss") != ISSUER:
-        raise SignatureRefused("issuer", f"issued by {told.get('iss')!r}, not by {ISSUER!r}")
+        raise SignatureRefused("issuer", f"issued by {_shown(told.get('iss'))}, not by {ISSUER!r}")
     if now_s - tolerance_s >= claims.expires_at_s:
         raise SignatureRefused("expired", f"expired {_span(now_s - claims.expires_at_s)} ago")
     if now_s + tolerance_s < claims.not_before_s:
@@ -120,10 +123,10 @@ def _parts(token: str | bytes | None) -> tuple[bytes, bytes]:
 
 def _check_algorithm(head: dict[str, Any]) -> None:
     if head.get("alg") != "HS256":
-        raise SignatureRefused("algorithm", f"signed with {head.get('alg')!r}; only HS256 is accepted")
+        raise SignatureRefused("algorithm", f"signed with {_shown(head.get('alg'))}; only HS256 is accepted")
     if "crit" in head:
         # RFC 7515, 4.1.11: whoever does not know an extension that is marked critical must refuse.
-        raise SignatureRefused("algorithm", f"asks for extensions that are not known here: {head['crit']!r}")
+        raise SignatureRefused("algorithm", f"asks for extensions that are not known here: {_shown(head['crit'])}")
 
 
 def _check_key(keys: KeyPair, signed: bytes, mac: bytes) -> None:
@@ -187,6 +190,11 @@ def _body_hash(body: bytes) -> bytes:
 
 def _encode(raw: bytes) -> bytes:
     return urlsafe_b64encode(raw).rstrip(b"=")
+
+
+def _shown(value: object) -> str:
+    # A stranger may have written it, and it ends up in our logs.
+    return repr(value)[:_MAX_SHOWN]
 
 
 def _span(seconds: float) -> str:

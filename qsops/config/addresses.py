@@ -20,7 +20,7 @@ _PASTED_PATH: Final = "/v2/publish"
 def base_url(name: str, url: str) -> str:
     """``url`` without trailing slashes, if other paths can be appended to it.
 
-    :raises SettingsError: naming the setting ``name``; user names and passwords are refused without being shown.
+    :raises SettingsError: naming the setting ``name``; what may be a secret is not shown.
     """
     try:
         parts = urlsplit(url)
@@ -30,9 +30,12 @@ def base_url(name: str, url: str) -> str:
     if "@" in parts.netloc:
         raise SettingsError(f"{name} must not hold a user name or password")
     if parts.scheme not in SCHEMES or not parts.hostname or port == 0:
-        raise SettingsError(f"{name} must look like https://host.example.com, not {url!r}")
+        # Without a scheme it may be a token that was pasted into the wrong place, and is not shown.
+        seen = f", not {parts.scheme}://{parts.netloc}" if "://" in url else ": it has no scheme"
+        raise SettingsError(f"{name} must look like https://host.example.com{seen}")
     if any(character in "?#\\" or not character.isprintable() or character.isspace() for character in url):
-        raise SettingsError(f"{name} must be a base URL, without query, fragment or spaces, not {url!r}")
+        # A query may hold a token.
+        raise SettingsError(f"{name} must be a base URL, without query, fragment or spaces (host {parts.hostname})")
     return url.rstrip("/")
 
 

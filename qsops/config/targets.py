@@ -91,13 +91,22 @@ def resolve(name: str, env: Mapping[str, str], root: Path) -> Target:
 
 def _local(env: Mapping[str, str]) -> Target:
     here = dev_account(env)
-    consumer = read_url(env, "PUBLIC_BASE_URL")
-    if consumer is None or not is_loopback(urlsplit(consumer).hostname):
-        # A public address is a deployed service's, which knows nothing of messages of the local engine.
-        return Target("local", "local", here.url, here.token, None, here.keys, settings=_LOCAL_VARIABLES)
+    consumer = _local_consumer(env)
+    # The token is that of whichever service the address is: without the one, the other is nobody's.
+    internal_token = consumer and read_secret(env, "INTERNAL_API_TOKEN")
     return Target(
-        "local", "local", here.url, here.token, None, here.keys, consumer, read_secret(env, "INTERNAL_API_TOKEN")
+        "local", "local", here.url, here.token, None, here.keys, consumer, internal_token, settings=_LOCAL_VARIABLES
     )
+
+
+def _local_consumer(env: Mapping[str, str]) -> str | None:
+    """``PUBLIC_BASE_URL`` if it is on loopback: a deployed service knows nothing of the local engine's messages."""
+    try:
+        consumer = read_url(env, "PUBLIC_BASE_URL")
+    except SettingsError:
+        # Not even this target's setting: it is judged where it is meant, on a hosted one.
+        return None
+    return consumer if consumer and is_loopback(urlsplit(consumer).hostname) else None
 
 
 def _of_env(env: Mapping[str, str]) -> Target:
@@ -117,30 +126,35 @@ def _of_env(env: Mapping[str, str]) -> Target:
 
 def _of_profile(name: str, env: Mapping[str, str], root: Path) -> Target:
     entries = profile(name, root)
-    url = qstash_url(*_address(entries, "url", env)) if "url" in entries else DEFAULT_URL
-    keys = key_pair(env, entries.get("current_signing_key", ""), entries.get("next_signing_key", ""))
+    url = _qstash_url(entries.get("url"), env)
     return Target(
         name,
         _kind(url),
         url,
         read_secret(env, entries.get("token", "")),
         _region(entries.get("region"), env) or region_of_url(url),
-        keys,
-        base_url(*_address(entries, "consumer_url", env)) if "consumer_url" in entries else None,
+        key_pair(env, entries.get("current_signing_key", ""), entries.get("next_signing_key", "")),
+        _consumer_url(entries.get("consumer_url"), env),
         read_secret(env, entries.get("internal_token", "")),
         _settings_of(name, entries),
     )
 
 
-def _address(entries: Mapping[str, str], entry: str, env: Mapping[str, str]) -> tuple[str, str]:
-    """What to call the URL in a message, and the URL, which the profile names or holds."""
-    named = entries[entry]
+def _qstash_url(named: str | None, env: Mapping[str, str]) -> str:
+    if named is None:
+        return DEFAULT_URL
     if "://" in named:
-        return f"{entry} in {FILE}", named
+        return qstash_url(f"url in {FILE}", named)
     if (url := read(env, named)) is None:
         # The default would be another account's: whoever names a variable means it.
-        raise SettingsError(f"{named} is not set: it is the {entry} of a profile in {FILE}")
-    return named, url
+        raise SettingsError(f"{named} is not set: it is the url of a profile in {FILE}")
+    return qstash_url(named, url)
+
+
+def _consumer_url(named: str | None, env: Mapping[str, str]) -> str | None:
+    if named is not None and "://" in named:
+        return base_url(f"consumer_url in {FILE}", named)
+    return None if named is None else read_url(env, named)
 
 
 def _region(named: str | None, env: Mapping[str, str]) -> str | None:
