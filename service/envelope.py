@@ -25,7 +25,8 @@ MALFORMED: Final = "the body is no event envelope"
 # An id travels in a header and a kind in a comma-separated one.
 _EVENT_ID: Final = re.compile(r"[!-~]{1,200}")
 _KIND: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_ACCOUNT_CHARS: Final = 200
+# Text that any database can store: no control characters, no halves of a surrogate pair.
+_ACCOUNT: Final = re.compile(r"[^\x00-\x1f\ud800-\udfff]{1,200}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Event:
 
 
 def encode(event: Event) -> bytes:
-    """The envelope of ``event``."""
+    """The envelope of ``event``. :raises Corrupt: when its payload holds what JSON cannot."""
     envelope = {
         "v": VERSION,
         "id": event.id,
@@ -55,7 +56,10 @@ def encode(event: Event) -> bytes:
         "received_at": iso(event.received_at),
         "payload": event.payload,
     }
-    return json.dumps(envelope, separators=(",", ":"), allow_nan=False).encode("ascii")
+    try:
+        return json.dumps(envelope, separators=(",", ":"), allow_nan=False).encode("ascii")
+    except (ValueError, RecursionError) as error:
+        raise Corrupt(f"the payload of {event.id} cannot be written as JSON ({type(error).__name__})") from error
 
 
 def decode(body: bytes) -> Event:
@@ -81,16 +85,14 @@ def event_of(value: Any, received_at: datetime | None = None) -> Event:
     if not isinstance(value, dict):
         raise Corrupt(f"{MALFORMED}: it is no object")
     received = _time(value, "received_at", received_at)
-    account, payload = value.get("account"), value.get("payload")
-    if not isinstance(account, str) or not 0 < len(account) <= _ACCOUNT_CHARS:
-        raise Corrupt(f"{MALFORMED}: account must be text of 1 to {_ACCOUNT_CHARS} characters")
+    payload = value.get("payload")
     if not isinstance(payload, dict):
         raise Corrupt(f"{MALFORMED}: payload must be an object")
     return Event(
         id=_matching(value, "id", _EVENT_ID),
         kind=_matching(value, "kind", _KIND),
-        account=account,
-        occurred_at=_time(value, "occurred_at", received if received_at else None),
+        account=_matching(value, "account", _ACCOUNT),
+        occurred_at=_time(value, "occurred_at", received_at and received),
         received_at=received,
         payload=payload,
     )

@@ -41,7 +41,7 @@ class Settings(BaseSettings):
     #: Unset, the internal routes are closed.
     internal_api_token: Given | None = None
     public_base_url: str
-    database_url: str
+    database_url: str = Field(repr=False)
     qsops_handler: str = DEFAULT_HANDLER
     #: Never left to a plan's default: 5 on the default curve survive about 30 hours.
     qsops_retries: int = Field(default=5, ge=0, le=999)
@@ -117,7 +117,7 @@ class Settings(BaseSettings):
             ("QSOPS_HOST", self.qsops_host),
             ("PUBLIC_BASE_URL", urlsplit(self.public_base_url).hostname),
         ):
-            if not public_url.is_loopback(host):
+            if not config.is_loopback(host):
                 raise SettingsError(
                     f"QSTASH_CURRENT_SIGNING_KEY is one of the vendor's public development keys, and {name} is {host}: "
                     "anybody could sign; use your account's keys, or stay on loopback"

@@ -1,11 +1,12 @@
 """The service's ledger on the wire: what became of each event, by cursor. Ours, not QStash's.
 
-``GET /api/internal/ledger`` answers ``{"events": [{"eventId", "kind", "state", "receivedAt", …}], "cursor"}``: names as
-QStash spells its own, times in unix milliseconds, absent instead of null, the cursor absent at the end.
+``GET /api/internal/ledger`` answers ``{"events": [{"event_id", "kind", "state", "received_at_ms", …}], "cursor"}``: the
+fields of :class:`~qsops.models.LedgerEntry`, absent instead of null; the cursor is absent at the end.
 """
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any, Final
 
 from qsops.errors import Corrupt
@@ -15,26 +16,14 @@ __all__ = ["LEDGER_PATH", "ledger_entry_json", "ledger_json", "parse_ledger", "p
 
 LEDGER_PATH: Final = "/api/internal/ledger"
 
-_NAMES: Final = {
-    "event_id": "eventId",
-    "kind": "kind",
-    "account": "account",
-    "state": "state",
-    "received_at_ms": "receivedAt",
-    "mid": "mid",
-    "message_id": "messageId",
-    "published_at_ms": "publishedAt",
-    "processed_at_ms": "processedAt",
-    "deliveries": "deliveries",
-    "reason": "reason",
-}
-_REQUIRED: Final = ("event_id", "kind", "account", "state")
-_NUMBERS: Final = ("received_at_ms", "published_at_ms", "processed_at_ms", "deliveries")
+_NAMES: Final = tuple(field.name for field in fields(LedgerEntry))
+_REQUIRED: Final = ("event_id", "kind", "account", "state", "received_at_ms")
+_NUMBERS: Final = frozenset({"received_at_ms", "published_at_ms", "processed_at_ms", "deliveries"})
 
 
 def ledger_entry_json(entry: LedgerEntry) -> dict[str, Any]:
     """One entry; what is None is left out."""
-    values = {wire: getattr(entry, name) for name, wire in _NAMES.items()}
+    values = {name: getattr(entry, name) for name in _NAMES}
     return {name: value for name, value in values.items() if value is not None}
 
 
@@ -45,15 +34,15 @@ def parse_ledger_entry(value: Any) -> LedgerEntry:
     """
     if not isinstance(value, dict):
         raise Corrupt(f"a ledger entry is {type(value).__name__}, expected an object")
-    fields = {name: value[wire] for name, wire in _NAMES.items() if value.get(wire) is not None}
-    for name in (*_REQUIRED, "received_at_ms"):
-        if name not in fields:
-            raise Corrupt(f"a ledger entry has no {_NAMES[name]}")
-    for name, found in fields.items():
+    found = {name: value[name] for name in _NAMES if value.get(name) is not None}
+    missing = [name for name in _REQUIRED if name not in found]
+    if missing:
+        raise Corrupt(f"a ledger entry has no {missing[0]}")
+    for name, given in found.items():
         wanted = int if name in _NUMBERS else str
-        if not isinstance(found, wanted) or isinstance(found, bool):
-            raise Corrupt(f"a ledger entry's {_NAMES[name]} is {type(found).__name__}, expected {wanted.__name__}")
-    return LedgerEntry(**fields)
+        if not isinstance(given, wanted) or isinstance(given, bool):
+            raise Corrupt(f"a ledger entry's {name} is {type(given).__name__}, expected {wanted.__name__}")
+    return LedgerEntry(**found)
 
 
 def ledger_json(page: Page[LedgerEntry]) -> dict[str, Any]:

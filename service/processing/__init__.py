@@ -1,8 +1,8 @@
 """Event processing: handlers, what they may do, and our own, which stores conversations. Yours is one setting away.
 
-``QSOPS_HANDLER=package.module:function`` names any ``async def f(event: Event, tx: Transaction)``, or a plain ``def`` with
-a :class:`BlockingTransaction`. It may run more than once for one event, even at the same time; what it collects in ``tx``
-is committed once.
+``QSOPS_HANDLER=package.module:function`` names any ``async def f(event: Event, tx: Transaction)``, or a plain ``def``
+with a :class:`BlockingTransaction`. It may run more than once for one event, even at the same time; what it collects in
+``tx`` is committed once.
 """
 
 from __future__ import annotations

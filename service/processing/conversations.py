@@ -36,18 +36,19 @@ on conflict (account, mid) do update set
     person = coalesce(excluded.person, direct_messages.person),
     direction = excluded.direction,
     sent_at_ms = excluded.sent_at_ms,
-    text = case when unsent_at_ms is null and num_edit = 0 then excluded.text else direct_messages.text end,
-    attachments = case when unsent_at_ms is null then excluded.attachments end,
+    text = case when direct_messages.unsent_at_ms is null and direct_messages.num_edit = 0
+        then excluded.text else direct_messages.text end,
+    attachments = case when direct_messages.unsent_at_ms is null then excluded.attachments end,
     reply_to_mid = excluded.reply_to_mid,
     reply_to_story = excluded.reply_to_story,
-    quick_reply = case when unsent_at_ms is null then excluded.quick_reply end
+    quick_reply = case when direct_messages.unsent_at_ms is null then excluded.quick_reply end
 """
 _EDIT: Final = """
 insert into direct_messages (account, mid, person, text, num_edit, edited_at_ms)
 values (:account, :mid, :person, :text, :num_edit, :at_ms)
 on conflict (account, mid) do update set
     person = coalesce(direct_messages.person, excluded.person),
-    text = case when unsent_at_ms is null then excluded.text end,
+    text = case when direct_messages.unsent_at_ms is null then excluded.text end,
     num_edit = excluded.num_edit,
     edited_at_ms = excluded.edited_at_ms
 where (excluded.num_edit, excluded.edited_at_ms)
@@ -58,7 +59,8 @@ insert into direct_messages (account, mid, person, unsent_at_ms)
 values (:account, :mid, :person, :at_ms)
 on conflict (account, mid) do update set
     person = coalesce(direct_messages.person, excluded.person),
-    unsent_at_ms = min(coalesce(direct_messages.unsent_at_ms, excluded.unsent_at_ms), excluded.unsent_at_ms),
+    unsent_at_ms = case when direct_messages.unsent_at_ms < excluded.unsent_at_ms
+        then direct_messages.unsent_at_ms else excluded.unsent_at_ms end,
     text = null,
     attachments = null,
     quick_reply = null
@@ -84,7 +86,8 @@ values (:event_id, :account, :person, :mid, :title, :payload, :at_ms)
 on conflict do nothing
 """
 _COMMENT: Final = """
-insert into comments (account, comment_id, event_id, is_live, media_id, parent_id, sender, username, text, written_at_ms)
+insert into comments (account, comment_id, event_id, is_live, media_id, parent_id, sender, username, text,
+    written_at_ms)
 values (:account, :comment_id, :event_id, :is_live, :media_id, :parent_id, :person, :username, :text, :at_ms)
 on conflict do nothing
 """

@@ -1,0 +1,23 @@
+"""A consumer of your own: every delivery that arrives here was signed by QStash for this URL.
+
+Run it: PUBLIC_BASE_URL=https://hooks.example.com uvicorn examples.own_app:app
+"""
+
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, Response
+
+from qsops.receive import Delivery, verified
+
+app = FastAPI()
+
+
+@app.post("/hook")
+async def hook(delivery: Annotated[Delivery, Depends(verified())]) -> Response:
+    """Take one delivery; a 2xx answer tells QStash that it is done."""
+    try:
+        order = delivery.json()
+    except ValueError:  # No retry will mend it: straight to the dead letters.
+        return Response(status_code=489, headers={"Upstash-NonRetryable-Error": "true"})
+    print(f"attempt {delivery.retried + 1} of {delivery.message_id}: {order}")  # noqa: T201
+    return Response()

@@ -1,0 +1,193 @@
+"""A verified consumer of QStash in any FastAPI app, under any prefix and behind a proxy.
+
+::
+
+    @app.post("/hook")
+    async def hook(delivery: Annotated[Delivery, Depends(verified())]) -> None:
+        print(delivery.message_id, delivery.json())
+
+What was signed is the URL by which QStash knows the consumer. So PUBLIC_BASE_URL decides, never the request's Host. It
+is what precedes the path that the app sees; a proxy that takes a prefix off is covered when the base URL ends with it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
+
+from qsops import config, public_url
+from qsops.clock import Clock, SystemClock
+from qsops.errors import SettingsError, SignatureRefused
+from qsops.models import Headers, KeyPair
+from qsops.signing import verify
+from qsops.wire.delivery import parse_delivery_headers
+
+try:
+    from fastapi import HTTPException, Request
+except ImportError as error:  # pragma: no cover
+    raise ImportError("qsops.receive needs FastAPI: pip install 'qsops[service]'") from error
+
+__all__ = ["BODY_LIMIT", "BodyTooLarge", "Delivery", "Verifier", "read_body", "verified"]
+
+#: The largest message of any plan, in bytes.
+BODY_LIMIT: Final = 50 * 1024 * 1024
+#: How far the sender's clock and ours may differ.
+CLOCK_TOLERANCE_S: Final = 5.0
+
+_log = logging.getLogger("qsops.receive")
+
+
+class BodyTooLarge(ValueError):
+    """A body over the limit; the rest of it was not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One delivery whose signature holds. ``message_id`` is the same for each attempt: use it as an idempotency key.
+
+    ``retried`` is 0 at the first attempt. ``url`` is what was signed for, ``headers`` are as they came.
+    """
+
+    message_id: str | None
+    retried: int
+    url: str
+    body: bytes = field(repr=False)
+    headers: Headers = field(default=(), repr=False)
+    schedule_id: str | None = None
+    url_group: str | None = None
+    caller_ip: str | None = None
+    region: str | None = None
+
+    def json(self) -> Any:
+        """The body as JSON. :raises ValueError: when it is none; answer 489, since no retry will mend it."""
+        return json.loads(self.body)
+
+
+class Verifier:
+    """Checks deliveries against ``keys``; both are accepted while they rotate."""
+
+    def __init__(self, keys: KeyPair, *, clock: Clock, tolerance_s: float = CLOCK_TOLERANCE_S) -> None:
+        self._keys = keys
+        self._clock = clock
+        self._tolerance_s = tolerance_s
+
+    def verify(self, headers: Headers, body: bytes, *urls: str) -> Delivery:
+        """The delivery that arrived at one of ``urls``, all of them names of the same place.
+
+        :raises SignatureRefused: naming the first check that failed.
+        """
+        facts = parse_delivery_headers(headers)
+        if sum(name.lower() == "upstash-signature" for name, _ in headers) > 1:
+            raise SignatureRefused("malformed", "several Upstash-Signature headers: which one holds cannot be told")
+        url = self._verified_url(facts.signature, body, urls)
+        return Delivery(
+            facts.message_id,
+            facts.retried,
+            url,
+            body,
+            headers,
+            facts.schedule_id,
+            facts.url_group,
+            facts.caller_ip,
+            facts.region,
+        )
+
+    def _verified_url(self, token: str | None, body: bytes, urls: Sequence[str]) -> str:
+        now_s = self._clock.now_ms() / 1000
+        for url in urls[:-1]:
+            try:
+                return self._verify(token, body, url, now_s)
+            except SignatureRefused as refused:
+                if refused.cause != "url":
+                    raise
+        return self._verify(token, body, urls[-1], now_s)
+
+    def _verify(self, token: str | None, body: bytes, url: str, now_s: float) -> str:
+        return verify(token, keys=self._keys, body=body, url=url, now_s=now_s, tolerance_s=self._tolerance_s).url
+
+
+def verified(
+    *,
+    current_key: str | None = None,
+    next_key: str | None = None,
+    base_url: str | None = None,
+    clock: Clock | None = None,
+    tolerance_s: float = CLOCK_TOLERANCE_S,
+    body_limit: int = BODY_LIMIT,
+) -> Callable[[Request], Awaitable[Delivery]]:
+    """A FastAPI dependency: the :class:`Delivery`, or an answer of 401 (signature) or 413 (over ``body_limit`` bytes).
+
+    Keys and base URL come from the arguments, else from the settings (``QSTASH_CURRENT_SIGNING_KEY``,
+    ``QSTASH_NEXT_SIGNING_KEY``, ``PUBLIC_BASE_URL``), read here and now: an app that is not set up does not start.
+
+    :raises SettingsError: naming the setting that is missing.
+    """
+    keys, base = _keys_and_base(current_key, next_key, base_url)
+    verifier = Verifier(keys, clock=clock or SystemClock(), tolerance_s=tolerance_s)
+
+    async def delivery(request: Request) -> Delivery:
+        try:
+            body = await read_body(request, body_limit)
+            return verifier.verify(headers_of(request), body, *_urls(base, request))
+        except BodyTooLarge as error:
+            raise HTTPException(413, str(error)) from error
+        except SignatureRefused as refused:
+            _log.warning("delivery refused: %s: %s", refused.cause, refused)
+            raise HTTPException(401, f"signature refused: {refused.cause}") from refused
+
+    return delivery
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The raw body. :raises BodyTooLarge: as soon as it is known to be over ``limit`` bytes."""
+    told = request.headers.get("content-length", "")
+    body = bytearray()
+    if told.isdecimal() and int(told) > limit:
+        raise BodyTooLarge(f"the body is over {limit} bytes")
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise BodyTooLarge(f"the body is over {limit} bytes")
+    return bytes(body)
+
+
+def headers_of(request: Request) -> Headers:
+    """The headers of a request as they came."""
+    return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw)
+
+
+def _keys_and_base(current_key: str | None, next_key: str | None, base_url: str | None) -> tuple[KeyPair, str]:
+    if current_key is not None and base_url is not None:
+        return KeyPair(current_key, next_key), base_url.rstrip("/")
+    root = config.project_root()
+    env = config.environment(root, os.environ)
+    target = config.resolve("env", env, root)
+    if base_url is None:
+        base_url = public_url.resolve(env, port=None, engine_local=target.kind == "local", fetch=None).url
+    if current_key is not None:
+        return KeyPair(current_key, next_key), base_url
+    keys = target.need("keys", verb="verified()")
+    is_public = config.is_dev_key(keys.current) or config.is_dev_key(keys.next)
+    if is_public and not config.is_loopback(urlsplit(base_url).hostname):
+        raise SettingsError(
+            "QSTASH_CURRENT_SIGNING_KEY is one of the vendor's public development keys, "
+            f"and {base_url} is not loopback: anybody could sign; use your account's keys"
+        )
+    return keys, base_url.rstrip("/")
+
+
+def _urls(base: str, request: Request) -> list[str]:
+    """The URLs that a delivery to this request may have been signed for."""
+    raw_path = request.scope.get("raw_path") or quote(request.scope["path"]).encode()
+    query = request.scope.get("query_string", b"")
+    urls = [public_url.of_request(base, raw_path, query)]
+    prefix = urlsplit(base).path
+    if prefix and raw_path.startswith(f"{prefix}/".encode()):
+        # The base URL ends with the prefix that the app itself is mounted at, or that a proxy leaves on.
+        urls.append(public_url.of_request(base.removesuffix(prefix), raw_path, query))
+    return urls

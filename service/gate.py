@@ -1,0 +1,46 @@
+"""The gate in front of what QStash calls: size first, then the signature against the public URL."""
+
+from __future__ import annotations
+
+from fastapi import Request, Response
+
+from qsops.clock import Clock
+from qsops.errors import SignatureRefused
+from qsops.receive import BODY_LIMIT, BodyTooLarge, Delivery, Verifier, headers_of, read_body
+from qsops.wire.http import header
+from service import log
+from service.answers import refusal, too_large
+from service.settings import Settings
+from service.tally import Refusal, Tally
+
+__all__ = ["SIGNATURE_REFUSED", "Gate"]
+
+SIGNATURE_REFUSED = "signature refused: {cause}"
+
+
+class Gate:
+    """Lets in what QStash signed for one of our routes; keeps the cause of each refusal for ``/refusals``."""
+
+    def __init__(self, settings: Settings, clock: Clock, tally: Tally) -> None:
+        self._base_url = settings.public_base_url
+        self._verifier = Verifier(settings.signing_keys, clock=clock)
+        self._clock = clock
+        self._tally = tally
+
+    async def admit(self, request: Request, path: str) -> Delivery | Response:
+        """The delivery, or the answer that turns it away: 413, or 401.
+
+        401 is what QStash retries: the wrong key may be our own fault, and must not cost a message.
+        """
+        try:
+            body = await read_body(request, BODY_LIMIT)
+        except BodyTooLarge:
+            return too_large(BODY_LIMIT)
+        headers = headers_of(request)
+        try:
+            return self._verifier.verify(headers, body, self._base_url + path)
+        except SignatureRefused as refused:
+            message_id = header(headers, "upstash-message-id")
+            self._tally.refuse(Refusal(self._clock.now_ms(), path, refused.cause, str(refused), message_id))
+            log.fault("refused", route=path, cause=refused.cause, message_id=message_id)
+            return refusal(401, SIGNATURE_REFUSED.format(cause=refused.cause))

@@ -1,0 +1,136 @@
+"""The relay: the outbox to QStash, under the same deduplication ids, until it is empty.
+
+It runs only while something waits. A round sends what is due in batches; when QStash does not answer, the next round
+waits, longer each time, or until a publish elsewhere shows that QStash is back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from qsops.clock import Clock, Ids
+from qsops.errors import QsopsError
+from service import log
+from service.publishing import Failure, Publisher, Result
+from service.store import Parked, Postponed, Queued, Sent, Store, Verdict
+
+__all__ = ["Drained", "Relay"]
+
+BATCH: Final = 100
+FIRST_WAIT_MS: Final = 1_000
+LONGEST_WAIT_MS: Final = 300_000
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """What a round did; ``answered`` is False when QStash could not be asked, and the round was given up."""
+
+    sent: int = 0
+    postponed: int = 0
+    parked: int = 0
+    answered: bool = True
+
+
+class Relay:
+    """Sends the outbox: :meth:`wake` starts it, :meth:`aclose` stops it. What is in between is sent again."""
+
+    def __init__(self, store: Store, publisher: Publisher, clock: Clock, ids: Ids) -> None:
+        self._store = store
+        self._publisher = publisher
+        self._clock = clock
+        self._ids = ids
+        self._running: asyncio.Task[None] | None = None
+        self._back = asyncio.Event()
+        self._sending = asyncio.Lock()
+
+    def qstash_answered(self) -> None:
+        """QStash was seen to answer: a wait for it ends."""
+        self._back.set()
+
+    def wake(self) -> None:
+        """Something may wait in the outbox."""
+        if self._running is None or self._running.done():
+            self._running = asyncio.get_running_loop().create_task(self._run())
+
+    async def drain(self) -> Drained:
+        """Send all that is due now."""
+        total = Drained()
+        async with self._sending:
+            while rows := await self._store.due(self._clock.now_ms(), BATCH):
+                done = await self._send(rows)
+                total = Drained(
+                    total.sent + done.sent, total.postponed + done.postponed, total.parked + done.parked, done.answered
+                )
+                if not done.answered:
+                    break
+        return total
+
+    async def aclose(self) -> None:
+        """Stop; what was not sent stays in the outbox."""
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
+
+    async def _run(self) -> None:
+        failures = 0
+        while True:
+            self._back.clear()
+            try:
+                failures = 0 if (await self.drain()).answered else failures + 1
+                due_at_ms = (await self._store.backlog()).due_at_ms
+            except QsopsError as error:
+                log.fault("relay", error=str(error))
+                failures, due_at_ms = failures + 1, self._clock.now_ms()
+            if due_at_ms is None:
+                return
+            await self._wait(max(self._backoff_ms(failures), due_at_ms - self._clock.now_ms()))
+
+    async def _wait(self, wait_ms: int) -> None:
+        try:
+            async with asyncio.timeout(wait_ms / 1000):
+                await self._back.wait()
+        except TimeoutError:
+            pass  # The usual end of a wait: it is time for the next round.
+
+    async def _send(self, rows: Sequence[Queued]) -> Drained:
+        results = await self._publisher.send([row.publish for row in rows])
+        if len(rows) > 1 and _is_refused(results):
+            # One of them spoils the batch: halves find it, and only it is parked.
+            middle = len(rows) // 2
+            first, second = await self._send(rows[:middle]), await self._send(rows[middle:])
+            return Drained(
+                first.sent + second.sent,
+                first.postponed + second.postponed,
+                first.parked + second.parked,
+                first.answered and second.answered,
+            )
+        verdicts = [(row, self._verdict(row, result)) for row, result in zip(rows, results, strict=True)]
+        await self._store.settle(verdicts, self._clock.now_ms())
+        kinds = [type(verdict) for _, verdict in verdicts]
+        answered = not any(isinstance(r, Failure) and r.whole and not r.parked for r in results)
+        return Drained(kinds.count(Sent), kinds.count(Postponed), kinds.count(Parked), answered)
+
+    def _verdict(self, row: Queued, result: Result) -> Verdict:
+        if not isinstance(result, Failure):
+            return Sent(result.message_id)
+        if result.parked:
+            log.fault("parked", event_id=row.event_id, reason=result.reason)
+            return Parked(result.reason)
+        return Postponed(result.reason, self._clock.now_ms() + self._backoff_ms(row.attempts + 1))
+
+    def _backoff_ms(self, failures: int) -> int:
+        """Doubling, with jitter downwards so that processes that share an outage do not return as one."""
+        if failures == 0:
+            return 0
+        ceiling_ms = min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** min(failures - 1, 20))
+        return int(ceiling_ms * (0.5 + self._ids.uniform() / 2))
+
+
+def _is_refused(results: Sequence[Result]) -> bool:
+    """The batch as a whole was refused for what it holds, not for when it came."""
+    return all(
+        isinstance(result, Failure) and result.whole and result.name in {"rejected", "too_large"} for result in results
+    )

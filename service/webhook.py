@@ -1,0 +1,92 @@
+"""Meta's side: the handshake, and the POSTs with everything that happened."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Sequence
+from typing import Final
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse, PlainTextResponse
+
+from qsops.clock import Clock, utc
+from qsops.errors import Corrupt
+from qsops.receive import BodyTooLarge, read_body
+from service import log
+from service.answers import refusal, too_large, unavailable
+from service.envelope import Event, parse_json
+from service.errors import StoreUnavailable
+from service.ingest import Ingest
+from service.instagram import SIGNATURE_HEADER, signature_holds, updates
+from service.settings import Settings
+from service.tally import Refusal, Tally
+
+__all__ = ["BODY_LIMIT", "HANDSHAKE_REFUSED", "SIGNATURE_REFUSED", "WEBHOOK_PATH", "router"]
+
+WEBHOOK_PATH: Final = "/api/webhooks/instagram"
+#: 1,000 updates are up to 6.3 MB; an answer of 413 to a real POST is 36 hours of loss.
+BODY_LIMIT: Final = 16 * 1024 * 1024
+HANDSHAKE_REFUSED: Final = "the verify token is not ours"
+SIGNATURE_REFUSED: Final = "the signature does not hold"
+
+
+def router(settings: Settings, ingest: Ingest, clock: Clock, tally: Tally) -> APIRouter:
+    """The two routes that Meta calls."""
+    routes = APIRouter(tags=["instagram"])
+    verify_token = settings.instagram_verify_token.get_secret_value()
+    app_secret = settings.instagram_app_secret.get_secret_value()
+
+    @routes.get(WEBHOOK_PATH)
+    async def handshake(request: Request) -> Response:
+        """Meta asks whether we know the verify token; the challenge goes back as it came."""
+        query = request.query_params
+        given = query.get("hub.verify_token", "").encode("utf-8", "surrogatepass")
+        if query.get("hub.mode") == "subscribe" and hmac.compare_digest(given, verify_token.encode()):
+            return PlainTextResponse(query.get("hub.challenge", ""))
+        return refusal(403, HANDSHAKE_REFUSED)
+
+    @routes.post(WEBHOOK_PATH)
+    async def receive(request: Request) -> Response:
+        """Everything of a POST is published or in the outbox before Meta is answered 200."""
+        try:
+            body = await read_body(request, BODY_LIMIT)
+        except BodyTooLarge:
+            return too_large(BODY_LIMIT)
+        if not signature_holds(app_secret, body, _single(request.headers.getlist(SIGNATURE_HEADER))):
+            tally.refuse(Refusal(clock.now_ms(), WEBHOOK_PATH, "signature", SIGNATURE_REFUSED))
+            log.fault("refused", route=WEBHOOK_PATH, cause="signature", bytes=len(body))
+            return refusal(403, SIGNATURE_REFUSED)
+        return await _take(body)
+
+    async def _take(body: bytes) -> Response:
+        try:
+            accepted = await ingest.accept(_events(body, clock.now_ms()))
+        except Corrupt as error:
+            return refusal(400, str(error))
+        except StoreUnavailable as error:
+            log.fault("webhook", error=str(error))
+            return unavailable("the database is away: nothing was stored, come again")
+        log.line("webhook", accepted=accepted.accepted, duplicates=accepted.duplicates, queued=accepted.queued)
+        return JSONResponse(
+            {"accepted": accepted.accepted, "duplicates": accepted.duplicates, "queued": accepted.queued}
+        )
+
+    return routes
+
+
+def _single(values: Sequence[str]) -> str | None:
+    """The one value of a header; of several nobody can say which is meant."""
+    return values[0] if len(values) == 1 else None
+
+
+def _events(body: bytes, now_ms: int) -> list[Event]:
+    """The events of a POST. :raises Corrupt: when it is no JSON, or nested beyond what can be written again."""
+    received_at = utc(now_ms)
+    value = parse_json(body)
+    try:
+        found = updates(value)
+    except RecursionError as error:
+        raise Corrupt("the body is nested too deeply") from error
+    return [
+        Event(one.id, one.kind, one.account, one.occurred_at or received_at, received_at, one.payload) for one in found
+    ]
