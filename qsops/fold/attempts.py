@@ -63,7 +63,7 @@ def _described(paired: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     previous_end = found.groupby("message_id", sort=False)["ended_at"].shift()
     return found.assign(
         attempt=found["number"].where(found["whole"]),
-        label=found["labels"].str.split(",").str[0],
+        label=found["labels"].str.replace(r",.*", "", regex=True),
         duration_ms=_milliseconds(found["ended_at"] - found["started_at"]),
         wait_ms=_milliseconds(found["started_at"] - previous_end),
         outcome=_outcomes(found, rows),

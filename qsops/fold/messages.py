@@ -35,7 +35,7 @@ def messages(logs: pd.DataFrame) -> pd.DataFrame:
     found = _finished(found, rows).join(_tries(logs))
     delivered = found["finished_at"].where(found["state"] == State.DELIVERED)
     found = found.assign(
-        label=found["labels"].str.split(",").str[0],
+        label=found["labels"].str.replace(r",.*", "", regex=True),
         attempts=found["attempts"].fillna(0).where(found["whole"]),
         time_to_deliver_ms=(delivered - found["created_at"]).dt.total_seconds().mul(1000).round(),
     )
