@@ -1,0 +1,13 @@
+"""Frames to small frames: each verb is a pure function with its definition in its docstring.
+
+The same on every machine: sorted, and rounded where numbers come from a division.
+"""
+
+from __future__ import annotations
+
+from qsops.analysis.failures import failures
+from qsops.analysis.latency import latency
+from qsops.analysis.outcomes import outcomes
+from qsops.analysis.retry_ladder import retry_ladder
+
+__all__ = ["failures", "latency", "outcomes", "retry_ladder"]
