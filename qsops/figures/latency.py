@@ -11,7 +11,7 @@ __all__ = ["latency"]
 
 _SERIES = {"p50_s": ("median", BLUE), "p90_s": ("90th percentile", ORANGE), "max_s": ("slowest", GREY)}
 _TIME = altair.Axis(format="%d %b %H:%M", tickCount=6, labelAngle=0, labelOverlap=True, labelFlush=False, grid=False)
-_SECONDS = altair.Axis(format=",.3~g", tickCount=5)
+_SECONDS = altair.Axis(labelExpr="format(datum.value, datum.value < 1 ? '~g' : ',d')", tickCount=5)
 
 
 def latency(frame: pd.DataFrame) -> altair.Chart:
