@@ -48,7 +48,8 @@ def _root(x: float) -> float:
 
 
 def _whole(rounded: Callable[[float], int]) -> Callable[[float], float]:
-    return lambda x: float(rounded(x)) if math.isfinite(x) else x
+    # An int has no negative zero, and a division by it would end on the other side.
+    return lambda x: math.copysign(rounded(x), x) if math.isfinite(x) else x
 
 
 def _half_away_from_zero(x: float) -> int:
