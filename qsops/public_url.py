@@ -7,7 +7,7 @@ for it.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
@@ -54,7 +54,7 @@ def resolve(
         return PublicUrl(_checked(configured, "PUBLIC_BASE_URL", engine_local), "PUBLIC_BASE_URL")
     if _on_vercel(env):
         return _of_vercel(env, engine_local)
-    tunnels = [] if fetch is None or port is None else list(_tunnels(fetch))
+    tunnels = [] if fetch is None or port is None else _tunnels(fetch)
     if tunnel := _leading_to(port, tunnels):
         return PublicUrl(_checked(tunnel, "ngrok's tunnel", engine_local), "ngrok")
     if engine_local and port is not None:
@@ -105,29 +105,33 @@ def _checked(url: str, name: str, engine_local: bool) -> str:
     return base
 
 
-def _tunnels(fetch: Callable[[str], str]) -> Iterator[tuple[str, int]]:
-    """Public URL and local port of each HTTP tunnel, https first; none if no agent answers."""
+def _tunnels(fetch: Callable[[str], str]) -> list[tuple[str, int]]:
+    """Public URL and local port of each HTTP tunnel to this machine, https first; none if no agent answers."""
     try:
         told: Any = json.loads(fetch(NGROK_TUNNELS))
     except (OSError, ValueError, RecursionError):
         # No agent is the usual case, and something else on its port is as good as none.
-        return
-    found = told.get("tunnels") if isinstance(told, dict) else None
-    entries = [entry for entry in found or [] if isinstance(entry, dict)] if isinstance(found, list) else []
-    for entry in sorted(entries, key=lambda entry: entry.get("proto") != "https"):
-        config = entry.get("config")
-        address = config.get("addr") if isinstance(config, dict) else None
-        port = _loopback_port(address) if isinstance(address, str) else None
-        if entry.get("proto") in SCHEMES and isinstance(entry.get("public_url"), str) and port is not None:
-            yield entry["public_url"], port
+        return []
+    entries = told.get("tunnels") if isinstance(told, dict) else None
+    found = [_tunnel(entry) for entry in entries] if isinstance(entries, list) else []
+    return sorted((tunnel for tunnel in found if tunnel), key=lambda tunnel: not tunnel[0].startswith("https:"))
+
+
+def _tunnel(entry: Any) -> tuple[str, int] | None:
+    match entry:
+        case {"proto": "http" | "https", "public_url": str(url), "config": {"addr": str(address)}}:
+            port = _loopback_port(address)
+            return None if port is None else (url, port)
+        case _:
+            return None
 
 
 def _loopback_port(address: str) -> int | None:
     """The port of ``http://localhost:8000``, ``localhost:8000`` or ``8000``; None if it leads to another machine."""
-    if address.isdecimal():
-        return int(address)
+    if "://" not in address:
+        address = f"http://localhost:{address}" if address.isdecimal() else f"http://{address}"
     try:
-        parts = urlsplit(address if "://" in address else f"http://{address}")
+        parts = urlsplit(address)
         port = parts.port or SCHEMES.get(parts.scheme)
     except ValueError:
         return None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from qsops.config.addresses import is_loopback
 from qsops.config.dev_users import DEV_USERS, DevUser, is_dev_key
-from qsops.config.environment import Environment, environment, project_root, state_dir
 from qsops.config.profiles import profile_names
+from qsops.config.sources import Environment, environment, project_root, state_dir
 from qsops.config.targets import EMBEDDED_URL, Target, resolve
 from qsops.config.vendor import signing_keys
 
