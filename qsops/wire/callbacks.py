@@ -5,13 +5,12 @@ The documents disagree on the form of ``sourceHeader`` and of the times; we writ
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Mapping
 
 from qsops.errors import Corrupt
-from qsops.models import CallbackReport
-from qsops.wire.values import header_map, headers_of, number, present, text, unbase64
+from qsops.models import DEFAULT_METHOD, CallbackReport
+from qsops.wire.values import header_map, headers_of, number, present, text, to_base64, unbase64
 
 __all__ = ["callback_body", "parse_callback"]
 
@@ -30,20 +29,23 @@ def callback_body(report: CallbackReport) -> bytes:
     always = {
         "status": report.status,
         "header": header_map(report.headers),
-        "body": base64.b64encode(report.body).decode(),
+        "body": to_base64(report.body),
         "retried": report.retried,
         "maxRetries": report.max_retries,
         "sourceMessageId": report.source_message_id,
         "url": report.url,
         "method": report.method,
         "sourceHeader": header_map(report.source_headers),
-        "sourceBody": base64.b64encode(report.source_body).decode(),
+        "sourceBody": to_base64(report.source_body),
     }
     return json.dumps({**always, **present(fields)}, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def parse_callback(body: bytes) -> CallbackReport:
-    """The report of a callback's body. :raises Corrupt: when it is no JSON object with a ``sourceMessageId``."""
+    """The report of a callback's body; a header may be a text or a list, a number may be quoted.
+
+    :raises Corrupt: when it is no JSON object with a ``sourceMessageId``.
+    """
     try:
         fields = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -54,7 +56,7 @@ def parse_callback(body: bytes) -> CallbackReport:
         source_message_id=str(fields["sourceMessageId"]),
         status=number(fields.get("status")) or 0,
         url=text(fields.get("url")) or "",
-        method=text(fields.get("method")) or "",
+        method=text(fields.get("method")) or DEFAULT_METHOD,
         retried=number(fields.get("retried")) or 0,
         max_retries=number(fields.get("maxRetries")) or 0,
         headers=headers_of(fields.get("header")),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from qsops.models import Headers, Message
-from qsops.wire.http import header
 
 __all__ = [
     "NON_RETRYABLE_HEADER",
@@ -15,15 +15,15 @@ __all__ = [
     "parse_delivery_headers",
 ]
 
-USER_AGENT = "Upstash-QStash"
+USER_AGENT: Final = "Upstash-QStash"
 #: A destination answers 489 with this header when no retry can mend it.
-NON_RETRYABLE_STATUS = 489
-NON_RETRYABLE_HEADER = "Upstash-NonRetryable-Error"
+NON_RETRYABLE_STATUS: Final = 489
+NON_RETRYABLE_HEADER: Final = "Upstash-NonRetryable-Error"
 
 
 def delivery_headers(message: Message, *, retried: int, signature: str, region: str | None = None) -> Headers:
     """What goes with attempt ``retried`` (0 is the first) of ``message``. ``region`` is e.g. ``EU-CENTRAL-1``."""
-    # A forwarded header must not pass for one of QStash's own: a consumer trusts these once the signature holds.
+    # A forwarded header must not pass for one of QStash's own: a consumer that holds the signature trusts these.
     found = [(name, value) for name, value in message.headers if not name.lower().startswith("upstash-")]
     if not any(name.lower() == "user-agent" for name, _ in found):
         found.append(("User-Agent", USER_AGENT))
@@ -53,14 +53,17 @@ class DeliveryFacts:
 
 
 def parse_delivery_headers(headers: Headers) -> DeliveryFacts:
-    """The opposite of :func:`delivery_headers`; trust it only once the signature holds."""
-    retried = header(headers, "upstash-retried") or "0"
+    """The opposite of :func:`delivery_headers`; trust it only once the signature holds. Nothing in them raises."""
+    known: dict[str, str] = {}
+    for name, value in headers:
+        known.setdefault(name.lower(), value)
+    retried = known.get("upstash-retried", "0")
     return DeliveryFacts(
-        message_id=header(headers, "upstash-message-id"),
+        message_id=known.get("upstash-message-id"),
         retried=int(retried) if retried.isascii() and retried.isdigit() and len(retried) < 10 else 0,
-        schedule_id=header(headers, "upstash-schedule-id"),
-        url_group=header(headers, "upstash-topic-name"),
-        caller_ip=header(headers, "upstash-caller-ip"),
-        region=header(headers, "upstash-region"),
-        signature=header(headers, "upstash-signature"),
+        schedule_id=known.get("upstash-schedule-id"),
+        url_group=known.get("upstash-topic-name"),
+        caller_ip=known.get("upstash-caller-ip"),
+        region=known.get("upstash-region"),
+        signature=known.get("upstash-signature"),
     )

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
-from qsops.errors import Corrupt, Rejected
+from qsops.errors import Corrupt, SettingsError
 from qsops.models import DeadLetter, DlqFilter, Headers, Page, Receipt
-from qsops.wire.http import Request, Response
-from qsops.wire.messages import ids_of_body, message_json, parse_message
-from qsops.wire.query import Parameters, encode_query
-from qsops.wire.values import body_fields, body_of, header_map, headers_of, json_answer, number, present, text
+from qsops.wire.http import Request, Response, path_id
+from qsops.wire.messages import message_json, parse_message
+from qsops.wire.query import EARLIEST_FIRST, ORDERS, Parameters, Values, encode_query
+from qsops.wire.values import (
+    body_fields,
+    body_of,
+    cursor_of,
+    header_map,
+    headers_of,
+    json_answer,
+    number,
+    present,
+    text,
+)
 
 __all__ = [
     "DLQ_LIMIT",
@@ -36,12 +46,11 @@ __all__ = [
     "retried_json",
 ]
 
-DLQ_PATH = "/v2/dlq"
+DLQ_PATH: Final = "/v2/dlq"
 #: How many dead letters a page or a bulk call takes at the most.
-DLQ_LIMIT = 100
-ORDERS = ("earliestFirst", "latestFirst")
+DLQ_LIMIT: Final = 100
 
-_FILTERS = {
+_FILTERS: Final = {
     "dlq_ids": "dlqIds",
     "message_ids": "messageId",
     "urls": "url",
@@ -50,10 +59,13 @@ _FILTERS = {
     "schedule_ids": "scheduleId",
     "labels": "label",
     "flow_control_keys": "flowControlKey",
-    "caller_ips": "callerIp",
-    "response_statuses": "responseStatus",
 }
-_PARAMETERS = (*_FILTERS.values(), "callerIP", "fromDate", "toDate", "order", "count", "cursor")
+_PARAMETERS: Final = (
+    *_FILTERS.values(),
+    *("callerIp", "callerIP", "responseStatus", "fromDate", "toDate", "order", "count", "cursor"),
+)
+#: A filter of the past, which the service still takes and ignores where it only reads.
+_IGNORED: Final = "api"
 
 
 def dead_letter_json(letter: DeadLetter) -> dict[str, Any]:
@@ -67,7 +79,10 @@ def dead_letter_json(letter: DeadLetter) -> dict[str, Any]:
 
 
 def parse_dead_letter(fields: Any) -> DeadLetter:
-    """A dead letter of its JSON. :raises Corrupt: when it is none."""
+    """A dead letter of its JSON. Asked for by its id, it may come without it.
+
+    :raises Corrupt: when it is none.
+    """
     message = parse_message(fields)
     return DeadLetter(
         dlq_id=text(fields.get("dlqId")) or "",
@@ -79,24 +94,32 @@ def parse_dead_letter(fields: Any) -> DeadLetter:
 
 
 def parse_dead_letter_response(response: Response, dlq_id: str) -> DeadLetter:
-    """The dead letter of an answer, under the id that was asked for. :raises Corrupt: when it is none."""
+    """The dead letter of an answer, under the id that was asked for.
+
+    :raises Corrupt: when it is none.
+    """
     letter = parse_dead_letter(json_answer(response))
     return letter if letter.dlq_id else replace(letter, dlq_id=dlq_id)
 
 
 def dlq_json(page: Page[DeadLetter]) -> dict[str, Any]:
     """A page of dead letters; the cursor is absent at the end."""
-    fields: dict[str, Any] = {"messages": [dead_letter_json(letter) for letter in page.items]}
-    return fields if page.cursor is None else {**fields, "cursor": page.cursor}
+    return {"messages": [dead_letter_json(letter) for letter in page.items], **present({"cursor": page.cursor})}
 
 
 def parse_dlq(response: Response) -> Page[DeadLetter]:
-    """A page of dead letters. :raises Corrupt: when it is none."""
+    """A page of dead letters.
+
+    :raises Corrupt: when it is none.
+    """
     answer = json_answer(response)
-    letters = answer.get("messages") if isinstance(answer, Mapping) else None
-    if not isinstance(letters, list):
+    if not isinstance(answer, Mapping) or "messages" not in answer:
         raise Corrupt("QStash answered a listing of the DLQ without 'messages'")
-    return Page(tuple(parse_dead_letter(letter) for letter in letters), text(answer.get("cursor")))
+    # A server written in Go says null for a list that has nothing in it.
+    letters = answer["messages"] or []
+    if not isinstance(letters, list):
+        raise Corrupt("QStash answered a listing of the DLQ with no list in it")
+    return Page(tuple(map(parse_dead_letter, letters)), cursor_of(answer))
 
 
 def dlq_request(wanted: DlqFilter, cursor: str | None = None, count: int | None = None) -> Request:
@@ -106,58 +129,62 @@ def dlq_request(wanted: DlqFilter, cursor: str | None = None, count: int | None 
 
 def dlq_get_request(dlq_id: str) -> Request:
     """Read one dead letter."""
-    return Request("GET", f"{DLQ_PATH}/{_id(dlq_id)}")
+    return Request("GET", f"{DLQ_PATH}/{path_id(dlq_id)}")
 
 
 def dlq_delete_request(dlq_id: str) -> Request:
     """Delete one dead letter."""
-    return Request("DELETE", f"{DLQ_PATH}/{_id(dlq_id)}")
+    return Request("DELETE", f"{DLQ_PATH}/{path_id(dlq_id)}")
 
 
 def dlq_retry_request(dlq_id: str, overrides: Headers = ()) -> Request:
     """Publish one dead letter anew; option headers in ``overrides`` take the place of the stored ones."""
-    return Request("POST", f"{DLQ_PATH}/retry/{_id(dlq_id)}", headers=overrides)
+    return Request("POST", f"{DLQ_PATH}/retry/{path_id(dlq_id)}", headers=overrides)
 
 
 def dlq_bulk_delete_request(wanted: DlqFilter, cursor: str | None = None, count: int | None = None) -> Request:
-    """Delete what ``wanted`` selects, a page at a time. :raises Rejected: 400 for a filter that selects everything."""
+    """Delete what ``wanted`` selects, a page at a time.
+
+    :raises SettingsError: for a filter that selects everything; who means that says so with ``DlqFilter(from_ms=0)``.
+    """
     return Request("DELETE", DLQ_PATH, _bulk_query(wanted, cursor, count))
 
 
 def dlq_bulk_retry_request(
     wanted: DlqFilter, cursor: str | None = None, count: int | None = None, overrides: Headers = ()
 ) -> Request:
-    """Publish anew what ``wanted`` selects, a page at a time. :raises Rejected: 400 for one that selects everything."""
+    """Publish anew what ``wanted`` selects, a page at a time.
+
+    :raises SettingsError: for a filter that selects everything; who means that says so with ``DlqFilter(from_ms=0)``.
+    """
     return Request("POST", f"{DLQ_PATH}/retry", _bulk_query(wanted, cursor, count), overrides)
 
 
 def parse_dlq_request(request: Request) -> tuple[DlqFilter, str | None, int | None]:
     """Filter, cursor and count of a listing.
 
-    :raises Rejected: 400 for an unknown parameter or a value that does not parse; nothing is touched then.
+    :raises Rejected: 400 for an unknown parameter, or a value that does not parse.
     """
     parameters = Parameters(request.query)
-    parameters.allow_only(_PARAMETERS)
-    many: dict[str, Any] = {field: parameters.texts(name) for field, name in _FILTERS.items()}
-    many["urls"] = parameters.raw_texts("url")
-    many["caller_ips"] = parameters.texts("callerIp", "callerIP")
-    many["response_statuses"] = parameters.numbers("responseStatus")
-    wanted = DlqFilter(
-        **many,
-        from_ms=parameters.number("fromDate"),
-        to_ms=parameters.number("toDate"),
-        earliest_first=parameters.choice("order", ORDERS) == ORDERS[0],
-    )
-    return wanted, parameters.text("cursor"), parameters.number("count", least=1)
+    parameters.allow_only((*_PARAMETERS, _IGNORED))
+    return _wanted(parameters)
 
 
 def parse_dlq_bulk_request(request: Request) -> tuple[DlqFilter, str | None, int | None]:
     """Filter, cursor and count of a bulk call, which may carry its ids as a JSON body.
 
-    :raises Rejected: 400 for an unknown parameter or a value that does not parse; nothing is touched then.
+    :raises Rejected: 400 for a parameter that is unknown, empty or does not parse; nothing is touched then.
     """
-    wanted, cursor, count = parse_dlq_request(request)
-    return replace(wanted, dlq_ids=wanted.dlq_ids or ids_of_body(request, "dlqIds")), cursor, count
+    return _wanted(Parameters.of_bulk(request, _PARAMETERS, "dlqIds"))
+
+
+def _wanted(parameters: Parameters) -> tuple[DlqFilter, str | None, int | None]:
+    wanted = DlqFilter(
+        **parameters.filters(_FILTERS),
+        response_statuses=parameters.numbers("responseStatus"),
+        earliest_first=parameters.choice("order", ORDERS) == EARLIEST_FIRST,
+    )
+    return wanted, parameters.text("cursor"), parameters.number("count", least=1)
 
 
 def deleted_json(deleted: int, cursor: str | None) -> dict[str, Any]:
@@ -166,10 +193,15 @@ def deleted_json(deleted: int, cursor: str | None) -> dict[str, Any]:
 
 
 def parse_deleted(response: Response) -> tuple[int, str | None]:
-    """How many dead letters a bulk delete took, and the cursor to go on with."""
+    """How many dead letters a bulk delete took, and the cursor to go on with.
+
+    :raises Corrupt: when the answer does not say.
+    """
     answer = json_answer(response)
-    fields = answer if isinstance(answer, Mapping) else {}
-    return number(fields.get("deleted")) or 0, text(fields.get("cursor"))
+    deleted = number(answer.get("deleted")) if isinstance(answer, Mapping) else None
+    if deleted is None:
+        raise Corrupt("QStash answered a bulk delete of the DLQ without 'deleted'")
+    return deleted, cursor_of(answer)
 
 
 def retried_json(receipts: Sequence[Receipt], cursor: str | None) -> dict[str, Any]:
@@ -178,17 +210,23 @@ def retried_json(receipts: Sequence[Receipt], cursor: str | None) -> dict[str, A
 
 
 def parse_retried(response: Response) -> Receipt:
-    """The new message of a retry. :raises Corrupt: without a messageId."""
+    """The new message of a retry.
+
+    :raises Corrupt: without a messageId.
+    """
     return _parse_receipt(json_answer(response))
 
 
 def parse_bulk_retried(response: Response) -> tuple[tuple[Receipt, ...], str | None]:
-    """The new messages of a bulk retry, and the cursor to go on with. :raises Corrupt: without a messageId."""
+    """The new messages of a bulk retry, and the cursor to go on with.
+
+    :raises Corrupt: without a messageId.
+    """
     answer = json_answer(response)
     items = answer.get("responses") if isinstance(answer, Mapping) else None
     if not isinstance(items, list):
         raise Corrupt("QStash answered a bulk retry of the DLQ without 'responses'")
-    return tuple(_parse_receipt(item) for item in items), text(answer.get("cursor"))
+    return tuple(_parse_receipt(item) for item in items), cursor_of(answer)
 
 
 def _parse_receipt(item: Any) -> Receipt:
@@ -200,10 +238,12 @@ def _parse_receipt(item: Any) -> Receipt:
 
 def _query(wanted: DlqFilter, cursor: str | None, count: int | None) -> str:
     named = [(name, getattr(wanted, field)) for field, name in _FILTERS.items()]
-    rest = [
+    rest: list[tuple[str, Values]] = [
+        ("callerIp", wanted.caller_ips),
+        ("responseStatus", wanted.response_statuses),
         ("fromDate", wanted.from_ms),
         ("toDate", wanted.to_ms),
-        ("order", ORDERS[0] if wanted.earliest_first else None),
+        ("order", EARLIEST_FIRST if wanted.earliest_first else None),
         ("count", count),
         ("cursor", cursor),
     ]
@@ -211,13 +251,6 @@ def _query(wanted: DlqFilter, cursor: str | None, count: int | None) -> str:
 
 
 def _bulk_query(wanted: DlqFilter, cursor: str | None, count: int | None) -> str:
-    if wanted in {DlqFilter(), DlqFilter(earliest_first=True)}:
-        raise Rejected(400, "a bulk call without a filter would take the whole DLQ: name what to take")
+    if replace(wanted, earliest_first=False) == DlqFilter():
+        raise SettingsError("a bulk call without a filter would take the whole DLQ: name what to take")
     return _query(wanted, cursor, count)
-
-
-def _id(value: str) -> str:
-    if not value or "/" in value or "?" in value or "#" in value:
-        # An empty id would reach the bulk endpoint, which takes the whole DLQ.
-        raise Rejected(400, f"{value!r} is no id of a dead letter")
-    return value

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from qsops.errors import AuthError, QuotaExceeded, RateLimited, Rejected, ServerFault
 from qsops.models import Headers
@@ -12,7 +14,10 @@ from qsops.wire.http import Response, header
 
 __all__ = ["BurstLimit", "raise_for_status", "ratelimit"]
 
-_TEXT_LIMIT = 300
+_TEXT_LIMIT: Final = 300
+#: A reset before 2001 is no unix time, and one past the year 5138 is in milliseconds.
+_EARLIEST_S: Final = 1e9
+_LATEST_S: Final = 1e11
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +34,14 @@ def ratelimit(headers: Headers) -> BurstLimit | None:
     limit, remaining = _number(headers, "burst-ratelimit-limit"), _number(headers, "burst-ratelimit-remaining")
     if limit is None or remaining is None:
         return None
-    return BurstLimit(int(limit), int(remaining), _number(headers, "burst-ratelimit-reset"))
+    return BurstLimit(int(limit), int(remaining), _reset_at_s(headers, "burst-ratelimit-reset"))
 
 
 def raise_for_status(response: Response) -> None:
     """Return for a 2xx.
 
-    :raises Rejected: or the one of its kinds that the status means, with the service's own text.
+    :raises Rejected: or the one of its kinds that the status means, with the service's own text. A redirect is one,
+        too, since QStash sends none.
     """
     status = response.status
     if 200 <= status < 300:
@@ -43,20 +49,21 @@ def raise_for_status(response: Response) -> None:
     text = _text(response)
     if status in {401, 403}:
         raise AuthError(status, text)
-    if status == 412 or (status == 400 and text.startswith("quota ")):
-        raise QuotaExceeded(status, text)
     if status == 429:
         raise _rate_limited(text, response.headers)
     if status >= 500:
         raise ServerFault(status, text)
+    # The text of a quota is known, but not under which status each comes.
+    if status == 412 or (text.startswith("quota ") and " exceeded" in text):
+        raise QuotaExceeded(status, text)
     raise Rejected(status, text)
 
 
 def _rate_limited(text: str, headers: Headers) -> RateLimited:
     # The two kinds differ by their headers alone; the SDKs tell them apart in the same way.
     if header(headers, "ratelimit-limit") is not None:
-        return RateLimited(text, "daily", _number(headers, "ratelimit-reset"))
-    return RateLimited(text, "burst", _number(headers, "burst-ratelimit-reset"))
+        return RateLimited(text, "daily", _reset_at_s(headers, "ratelimit-reset"))
+    return RateLimited(text, "burst", _reset_at_s(headers, "burst-ratelimit-reset"))
 
 
 def _text(response: Response) -> str:
@@ -66,11 +73,19 @@ def _text(response: Response) -> str:
         answer = None
     if isinstance(answer, Mapping) and isinstance(answer.get("error"), str):
         return str(answer["error"])[:_TEXT_LIMIT]
-    return response.body[:_TEXT_LIMIT].decode(errors="replace").strip() or "no text"
+    return " ".join(response.body[:_TEXT_LIMIT].decode(errors="replace").split()) or "no text"
+
+
+def _reset_at_s(headers: Headers, name: str) -> float | None:
+    at = _number(headers, name)
+    if at is None or at < _EARLIEST_S:
+        return None
+    return at / 1000 if at >= _LATEST_S else at
 
 
 def _number(headers: Headers, name: str) -> float | None:
     try:
-        return float(header(headers, name) or "")
+        number = float(header(headers, name) or "")
     except ValueError:
         return None
+    return number if math.isfinite(number) and number >= 0 else None

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
+from qsops.errors import SettingsError
 from qsops.models import Headers
 
-__all__ = ["Request", "Response", "canonical", "header"]
+__all__ = ["Request", "Response", "canonical", "header", "path_id"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +53,14 @@ def header(headers: Headers, name: str) -> str | None:
 def canonical(name: str) -> str:
     """A header's name as QStash shows it, e.g. ``Test-Header``."""
     return "-".join(part[:1].upper() + part[1:].lower() for part in name.split("-"))
+
+
+def path_id(value: str) -> str:
+    """``value`` as the last step of a path.
+
+    :raises SettingsError: it is empty, or nothing but dots. The path would be the one for all of them, and a DELETE
+        take them all, as an empty id does with the Python SDK.
+    """
+    if not value.strip(". "):
+        raise SettingsError(f"{value!r} is no id: name one")
+    return quote(value, safe="")

@@ -26,13 +26,20 @@ def rotate_request() -> Request:
 
 
 def keys_json(keys: KeyPair) -> dict[str, str | None]:
-    """Both keys."""
+    """Both keys; the Python SDK wants both fields, so a next one that there is not is null."""
     return {"current": keys.current, "next": keys.next}
 
 
 def parse_keys(response: Response) -> KeyPair:
-    """Both keys of an answer. :raises Corrupt: when it holds none; the answer itself is never shown."""
-    answer = json_answer(response)
+    """Both keys of an answer.
+
+    :raises Corrupt: when it holds none; the answer itself is never shown.
+    """
+    try:
+        answer = json_answer(response)
+    except Corrupt:
+        # Its message shows how the body begins, and that may be a key.
+        raise Corrupt(f"QStash answered a call for the signing keys with {response.status} and no JSON") from None
     current = text(answer.get("current")) if isinstance(answer, Mapping) else None
     if current is None:
         raise Corrupt("QStash answered a call for the signing keys without 'current'")

@@ -5,16 +5,28 @@ Both SDKs read ``GET /v2/events`` with the key ``events``; the OpenAPI document 
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Final, Literal
 
 from qsops.errors import Corrupt
 from qsops.models import LogEntry, LogFilter, Page
 from qsops.wire.http import Request, Response
-from qsops.wire.messages import flow_control_fields, flow_control_of
-from qsops.wire.query import Parameters, encode_query
-from qsops.wire.values import header_map, headers_of, json_answer, number, present, text, texts_of, unbase64
+from qsops.wire.query import EARLIEST_FIRST, ORDERS, Parameters, encode_query
+from qsops.wire.values import (
+    cursor_of,
+    flow_control_fields,
+    flow_control_of,
+    header_map,
+    headers_of,
+    json_answer,
+    number,
+    present,
+    text,
+    texts_of,
+    to_base64,
+    unbase64,
+)
 
 __all__ = [
     "EVENTS_PATH",
@@ -27,12 +39,10 @@ __all__ = [
     "parse_logs_request",
 ]
 
-EVENTS_PATH = "/v2/events"
-LOGS_PATH = "/v2/logs"
-ORDERS = ("earliestFirst", "latestFirst")
+EVENTS_PATH: Final = "/v2/events"
+LOGS_PATH: Final = "/v2/logs"
 
-_FILTERS = {
-    "message_ids": "messageIds",
+_FILTERS: Final = {
     "states": "state",
     "urls": "url",
     "url_groups": "topicName",
@@ -42,17 +52,35 @@ _FILTERS = {
     "hosts": "host",
     "paths": "path",
     "flow_control_keys": "flowControlKey",
-    "caller_ips": "callerIp",
 }
-_KNOWN = frozenset(
-    {
-        *("time", "messageId", "state", "url", "header", "body", "error", "nextDeliveryTime", "topicName"),
-        *("endpointName", "scheduleId", "queueName", "responseStatus", "responseBody", "responseHeaders"),
-        *("responseHeader", "timeout", "method", "callback", "failureCallback", "maxRetries", "label", "labels"),
-        *("retryDelayExpression", "retryDelayExpr", "flowControlKey", "rate", "period", "parallelism"),
-        *("callerIP", "callerIp"),
-    }
-)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_number(value: Any) -> bool:
+    return number(value) is not None
+
+
+def _is_map(value: Any) -> bool:
+    return isinstance(value, Mapping)
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, str | list)
+
+
+#: What each known field must be to be read.
+_KINDS: Final[dict[str, Callable[[Any], bool]]] = {
+    **dict.fromkeys(("messageId", "state", "url", "error", "body", "responseBody", "callback", "method"), _is_text),
+    **dict.fromkeys(("topicName", "endpointName", "scheduleId", "queueName", "failureCallback"), _is_text),
+    **dict.fromkeys(("callerIP", "callerIp", "retryDelayExpression", "retryDelayExpr", "flowControlKey"), _is_text),
+    **dict.fromkeys(("time", "nextDeliveryTime", "responseStatus", "timeout", "maxRetries"), _is_number),
+    **dict.fromkeys(("rate", "period", "parallelism"), _is_number),
+    **dict.fromkeys(("header", "responseHeader", "responseHeaders"), _is_map),
+    **dict.fromkeys(("label", "labels"), _is_texts),
+}
 
 
 def logs_request(
@@ -60,12 +88,12 @@ def logs_request(
 ) -> Request:
     """One page of the log; a cursor is passed back with the filters that it came from."""
     named = [(name, getattr(wanted, field)) for field, name in _FILTERS.items()]
-    if len(wanted.message_ids) == 1:
-        named[0] = ("messageId", wanted.message_ids)
     rest = [
+        ("messageId" if len(wanted.message_ids) == 1 else "messageIds", wanted.message_ids),
+        ("callerIp", wanted.caller_ips),
         ("fromDate", wanted.from_ms),
         ("toDate", wanted.to_ms),
-        ("order", ORDERS[0] if wanted.earliest_first else None),
+        ("order", EARLIEST_FIRST if wanted.earliest_first else None),
         ("count", count),
         ("cursor", cursor),
     ]
@@ -73,17 +101,15 @@ def logs_request(
 
 
 def parse_logs_request(request: Request) -> tuple[LogFilter, str | None, int | None]:
-    """Filter, cursor and count of a listing. :raises Rejected: 400 for a value that does not parse."""
+    """Filter, cursor and count of a listing; parameters that are not known are passed over.
+
+    :raises Rejected: 400 for a value that does not parse.
+    """
     parameters = Parameters(request.query)
-    many = {field: parameters.texts(name) for field, name in _FILTERS.items()}
-    many["message_ids"] = parameters.texts("messageId", "messageIds")
-    many["urls"] = parameters.raw_texts("url")
-    many["caller_ips"] = parameters.texts("callerIp", "callerIP")
     wanted = LogFilter(
-        **many,
-        from_ms=parameters.number("fromDate"),
-        to_ms=parameters.number("toDate"),
-        earliest_first=parameters.choice("order", ORDERS) == ORDERS[0],
+        **parameters.filters(_FILTERS),
+        message_ids=parameters.texts("messageId", "messageIds"),
+        earliest_first=parameters.choice("order", ORDERS) == EARLIEST_FIRST,
     )
     return wanted, parameters.text("cursor"), parameters.number("count", least=1)
 
@@ -92,10 +118,6 @@ def log_json(entry: LogEntry) -> dict[str, Any]:
     """``entry`` as QStash shows it, with the spellings of the document and of the SDKs side by side."""
     response_headers = header_map(entry.response_headers)
     fields = {
-        "time": entry.time_ms,
-        "messageId": entry.message_id,
-        "state": entry.state,
-        "url": entry.url,
         "topicName": entry.url_group,
         "endpointName": entry.endpoint,
         "scheduleId": entry.schedule_id,
@@ -113,24 +135,29 @@ def log_json(entry: LogEntry) -> dict[str, Any]:
         "failureCallback": entry.failure_callback,
         "callerIP": entry.caller_ip,
         "header": header_map(entry.headers),
-        "body": _base64(entry.body),
+        "body": None if entry.body is None else to_base64(entry.body),
         "responseStatus": entry.response_status,
         "responseHeader": response_headers,
         "responseHeaders": response_headers,
-        "responseBody": _base64(entry.response_body),
+        "responseBody": None if entry.response_body is None else to_base64(entry.response_body),
         **flow_control_fields(entry.flow_control),
     }
-    return {**present(fields), **entry.extra}
+    # The Python SDK raises for the whole page where one of the first four is missing.
+    required = {"time": entry.time_ms, "messageId": entry.message_id, "state": entry.state, "url": entry.url or ""}
+    return {**entry.extra, **required, **present(fields)}
 
 
 def parse_log(fields: Any) -> LogEntry:
-    """A log entry of its JSON. States and fields that are not known are kept as they came, missing ones are None.
+    """A log entry of its JSON, whatever it says.
+
+    States that are not known are kept as they came; so are, in ``extra``, fields that are not known, or whose value has
+    another type than it should. A missing time is 0, a missing id or state empty, anything else missing None.
 
     :raises Corrupt: only when it is no object.
     """
     if not isinstance(fields, Mapping):
         raise Corrupt(f"QStash answered with something that is no log entry: {str(fields)[:80]!r}")
-    return LogEntry(
+    entry = LogEntry(
         time_ms=number(fields.get("time")) or 0,
         message_id=text(fields.get("messageId")) or "",
         state=text(fields.get("state")) or "",
@@ -152,28 +179,39 @@ def parse_log(fields: Any) -> LogEntry:
         callback=text(fields.get("callback")),
         failure_callback=text(fields.get("failureCallback")),
         headers=headers_of(fields.get("header")),
-        body=unbase64(fields["body"]) if fields.get("body") is not None else None,
+        body=_body(fields.get("body")),
         response_headers=headers_of(fields.get("responseHeaders")) or headers_of(fields.get("responseHeader")),
-        response_body=unbase64(fields["responseBody"]) if fields.get("responseBody") is not None else None,
-        extra={name: value for name, value in fields.items() if name not in _KNOWN},
+        response_body=_body(fields.get("responseBody")),
     )
+    extra = {name: value for name, value in fields.items() if not _is_read(name, value)}
+    return replace(entry, extra=extra) if extra else entry
 
 
 def logs_json(page: Page[LogEntry], key: Literal["events", "logs"]) -> dict[str, Any]:
     """A page of entries; the cursor is absent at the end."""
-    fields: dict[str, Any] = {key: [log_json(entry) for entry in page.items]}
-    return fields if page.cursor is None else {**fields, "cursor": page.cursor}
+    return {key: [log_json(entry) for entry in page.items], **present({"cursor": page.cursor})}
 
 
 def parse_logs(response: Response) -> Page[LogEntry]:
-    """A page of entries, of either shape. :raises Corrupt: when it is neither."""
+    """A page of entries, of either shape.
+
+    :raises Corrupt: when it is neither.
+    """
     answer = json_answer(response)
-    entries = answer.get("events", answer.get("logs")) if isinstance(answer, Mapping) else None
-    if not isinstance(entries, list):
+    if not isinstance(answer, Mapping) or not ("events" in answer or "logs" in answer):
         raise Corrupt("QStash answered a listing of the log without 'events' or 'logs'")
-    cursor = answer.get("cursor")
-    return Page(tuple(parse_log(entry) for entry in entries), str(cursor) if cursor not in {None, ""} else None)
+    # A server written in Go says null for a list that has nothing in it.
+    entries = answer.get("events") or answer.get("logs") or []
+    if not isinstance(entries, list):
+        raise Corrupt("QStash answered a listing of the log with no list in it")
+    return Page(tuple(map(parse_log, entries)), cursor_of(answer))
 
 
-def _base64(body: bytes | None) -> str | None:
-    return None if body is None else base64.b64encode(body).decode()
+def _is_read(name: str, value: Any) -> bool:
+    """Whether an entry's field says all that ``value`` does; null says nothing."""
+    kind = _KINDS.get(name)
+    return value is None if kind is None else value is None or value == "" or kind(value)
+
+
+def _body(value: Any) -> bytes | None:
+    return unbase64(value) if isinstance(value, str) else None

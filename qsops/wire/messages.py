@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
-from qsops.errors import Corrupt, Rejected
-from qsops.models import DEFAULT_METHOD, DEFAULT_RETRIES, Callback, CancelFilter, FlowControl, Message
-from qsops.wire import texts
-from qsops.wire.http import Request, Response
+from qsops.errors import Corrupt, SettingsError
+from qsops.models import DEFAULT_METHOD, DEFAULT_RETRIES, Callback, CancelFilter, Message
+from qsops.wire.http import Request, Response, path_id
 from qsops.wire.query import Parameters, encode_query
 from qsops.wire.values import (
     body_fields,
     body_of,
+    flow_control_fields,
+    flow_control_of,
     header_map,
     headers_of,
     json_answer,
-    json_body,
     number,
     present,
     text,
@@ -28,8 +28,6 @@ __all__ = [
     "MESSAGES_PATH",
     "bulk_cancel_request",
     "cancel_request",
-    "flow_control_fields",
-    "flow_control_of",
     "message_json",
     "message_request",
     "parse_bulk_cancel",
@@ -38,11 +36,11 @@ __all__ = [
     "parse_message_response",
 ]
 
-MESSAGES_PATH = "/v2/messages"
+MESSAGES_PATH: Final = "/v2/messages"
 #: How many messages one bulk cancel takes at the most.
-CANCEL_LIMIT = 500
+CANCEL_LIMIT: Final = 500
 
-_FILTERS = {
+_FILTERS: Final = {
     "urls": "url",
     "url_groups": "topicName",
     "queues": "queueName",
@@ -51,13 +49,15 @@ _FILTERS = {
     "hosts": "host",
     "paths": "path",
     "flow_control_keys": "flowControlKey",
-    "caller_ips": "callerIp",
 }
-_PARAMETERS = (*_FILTERS.values(), "messageIds", "callerIP", "fromDate", "toDate", "count")
+_PARAMETERS: Final = (*_FILTERS.values(), "messageIds", "callerIp", "callerIP", "fromDate", "toDate", "count")
 
 
 def message_json(message: Message) -> dict[str, Any]:
-    """``message`` as QStash shows it; what is not set is absent."""
+    """``message`` as QStash shows it; what is not set is absent (reference, section 2.4).
+
+    Its timeout, what it redacts, and how its callbacks are to be sent have no place there.
+    """
     callback, failure = message.callback, message.failure_callback
     fields = {
         "messageId": message.message_id,
@@ -79,7 +79,6 @@ def message_json(message: Message) -> dict[str, Any]:
         "label": message.labels[0] if message.labels else None,
         "labels": list(message.labels) or None,
         "retryDelayExpression": message.retry_delay,
-        "timeout": None if message.timeout_s is None else message.timeout_s * 1000,
         **body_fields(message.body),
         **flow_control_fields(message.flow_control),
     }
@@ -87,17 +86,20 @@ def message_json(message: Message) -> dict[str, Any]:
 
 
 def parse_message(fields: Any) -> Message:
-    """A message of its JSON; absent fields take QStash's defaults. :raises Corrupt: without messageId and url."""
+    """A message of its JSON; absent fields take QStash's defaults.
+
+    :raises Corrupt: when it is no object with a messageId.
+    """
     if not isinstance(fields, Mapping) or not text(fields.get("messageId")):
         raise Corrupt(f"QStash answered with something that is no message: {str(fields)[:80]!r}")
     retries = number(fields.get("maxRetries"))
-    timeout_ms = number(fields.get("timeout"))
     created_at_ms = number(fields.get("createdAt")) or 0
+    not_before_ms = number(fields.get("notBefore"))
     return Message(
         message_id=str(fields["messageId"]),
         url=text(fields.get("url")) or "",
         created_at_ms=created_at_ms,
-        not_before_ms=number(fields.get("notBefore")) or created_at_ms,
+        not_before_ms=created_at_ms if not_before_ms is None else not_before_ms,
         max_retries=DEFAULT_RETRIES if retries is None else retries,
         method=text(fields.get("method")) or DEFAULT_METHOD,
         headers=headers_of(fields.get("header")),
@@ -110,14 +112,16 @@ def parse_message(fields: Any) -> Message:
         labels=texts_of(fields.get("labels")) or texts_of(fields.get("label")),
         flow_control=flow_control_of(fields),
         retry_delay=text(fields.get("retryDelayExpression")) or text(fields.get("retryDelayExpr")),
-        timeout_s=None if timeout_ms is None else timeout_ms // 1000,
         callback=_callback(fields, "callback"),
         failure_callback=_callback(fields, "failureCallback"),
     )
 
 
 def parse_message_response(response: Response) -> Message:
-    """The message of an answer. :raises Corrupt: when it is none."""
+    """The message of an answer.
+
+    :raises Corrupt: when it is none.
+    """
     return parse_message(json_answer(response))
 
 
@@ -126,93 +130,51 @@ def _callback(fields: Mapping[str, Any], name: str) -> Callback | None:
     return None if url is None else Callback(url, headers=headers_of(fields.get(f"{name}Header")))
 
 
-def flow_control_fields(flow: FlowControl | None) -> dict[str, Any]:
-    """The key and its limits; those that were not given are absent, the period always there."""
-    if flow is None:
-        return {}
-    return {"flowControlKey": flow.key, "parallelism": flow.parallelism, "rate": flow.rate, "period": flow.period_s}
-
-
-def flow_control_of(fields: Mapping[str, Any]) -> FlowControl | None:
-    """The opposite of :func:`flow_control_fields`."""
-    key = text(fields.get("flowControlKey"))
-    if key is None:
-        return None
-    return FlowControl(
-        key, number(fields.get("parallelism")), number(fields.get("rate")), number(fields.get("period")) or 1
-    )
-
-
 def message_request(message_id: str) -> Request:
     """Read one message."""
-    return Request("GET", f"{MESSAGES_PATH}/{_id(message_id)}")
+    return Request("GET", f"{MESSAGES_PATH}/{path_id(message_id)}")
 
 
 def cancel_request(message_id: str) -> Request:
     """Cancel one message."""
-    return Request("DELETE", f"{MESSAGES_PATH}/{_id(message_id)}")
+    return Request("DELETE", f"{MESSAGES_PATH}/{path_id(message_id)}")
 
 
 def bulk_cancel_request(wanted: CancelFilter, count: int | None = None) -> Request:
-    """Cancel the messages that ``wanted`` selects, ``count`` at the most.
+    """Cancel the messages that ``wanted`` selects, ``count`` at the most; with ids its other filters are ignored.
 
-    :raises Rejected: 400 for a filter that selects everything; QStash would cancel every message of the account.
+    :raises SettingsError: for a filter that selects everything; QStash would cancel every message of the account. Who
+        means that says so with ``CancelFilter(from_ms=0)``.
     """
     if wanted == CancelFilter():
-        raise Rejected(400, "a cancel without a filter would cancel everything: name what to cancel")
+        raise SettingsError("a cancel without a filter would cancel everything: name what to cancel")
     if wanted.message_ids:
         return Request("DELETE", MESSAGES_PATH, encode_query([("messageIds", wanted.message_ids)]))
     named = [(name, getattr(wanted, field)) for field, name in _FILTERS.items()]
-    dates = [("fromDate", wanted.from_ms), ("toDate", wanted.to_ms), ("count", count)]
-    return Request("DELETE", MESSAGES_PATH, encode_query([*named, *dates]))
+    rest = [("callerIp", wanted.caller_ips), ("fromDate", wanted.from_ms), ("toDate", wanted.to_ms), ("count", count)]
+    return Request("DELETE", MESSAGES_PATH, encode_query([*named, *rest]))
 
 
 def parse_bulk_cancel(request: Request) -> tuple[CancelFilter, int | None]:
     """What a bulk cancel selects, by query or by a JSON body with ``messageIds``; nothing at all selects everything.
 
-    :raises Rejected: 400 for an unknown parameter or a value that does not parse; nothing is cancelled then.
+    :raises Rejected: 400 for a parameter that is unknown, empty or does not parse; nothing is cancelled then.
     """
-    parameters = Parameters(request.query)
-    parameters.allow_only(_PARAMETERS)
-    ids = parameters.texts("messageIds") or ids_of_body(request, "messageIds")
-    if ids is not None and ids != ():
+    parameters = Parameters.of_bulk(request, _PARAMETERS, "messageIds")
+    wanted = CancelFilter(**parameters.filters(_FILTERS))
+    count = parameters.number("count", least=1, most=CANCEL_LIMIT)
+    if ids := parameters.texts("messageIds"):
         return CancelFilter(message_ids=ids), None
-    many = {
-        field: parameters.raw_texts(name) if field == "urls" else parameters.texts(name)
-        for field, name in _FILTERS.items()
-        if field != "caller_ips"
-    }
-    wanted = CancelFilter(
-        **many,
-        caller_ips=parameters.texts("callerIp", "callerIP"),
-        from_ms=parameters.number("fromDate"),
-        to_ms=parameters.number("toDate"),
-    )
-    return wanted, parameters.number("count", least=1, most=CANCEL_LIMIT)
-
-
-def ids_of_body(request: Request, name: str) -> tuple[str, ...]:
-    """Ids that the Python SDK sends as a JSON body. :raises Rejected: 400 when the body holds anything else.
-
-    A body with an empty list is refused: it must not mean "all".
-    """
-    if not request.body.strip():
-        return ()
-    value = json_body(request.body)
-    ids = value.get(name) if isinstance(value, Mapping) else None
-    if not isinstance(ids, list) or not ids or not all(isinstance(one, str) and one for one in ids):
-        raise Rejected(400, texts.invalid_body(f"{name} is a list of ids that is not empty"))
-    return tuple(ids)
+    return wanted, count
 
 
 def parse_cancelled(response: Response) -> int:
-    """How many messages were cancelled."""
+    """How many messages were cancelled.
+
+    :raises Corrupt: when the answer does not say.
+    """
     answer = json_answer(response)
-    return (number(answer.get("cancelled")) or 0) if isinstance(answer, Mapping) else 0
-
-
-def _id(value: str) -> str:
-    if not value or "/" in value or "?" in value or "#" in value:
-        # The official SDK sends an empty id to the bulk endpoint, which cancels everything.
-        raise Rejected(400, f"{value!r} is no message id")
-    return value
+    count = number(answer.get("cancelled")) if isinstance(answer, Mapping) else None
+    if count is None:
+        raise Corrupt("QStash answered a cancel without 'cancelled'")
+    return count

@@ -7,17 +7,20 @@ expect it.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
-from urllib.parse import unquote
+from typing import Any, Final
+from urllib.parse import quote, unquote
 
-from qsops.errors import Corrupt, Rejected
+from qsops.errors import Corrupt, Rejected, SettingsError
 from qsops.models import Headers, ItemError, Publish, Receipt
 from qsops.wire import texts
-from qsops.wire.http import Request, Response
-from qsops.wire.options import OPTION_PREFIX, decode_options, encode_options
-from qsops.wire.values import json_answer, json_body
+from qsops.wire.http import Request, Response, header
+from qsops.wire.options import decode_options, encode_options
+from qsops.wire.options.reading import is_option
+from qsops.wire.query import TOKEN
+from qsops.wire.values import json_answer, json_body, text
 
 __all__ = [
     "BATCH_PATH",
@@ -25,6 +28,7 @@ __all__ = [
     "PUBLISH_PATH",
     "batch_json",
     "batch_request",
+    "fits_batch",
     "parse_batch",
     "parse_batch_receipts",
     "parse_publish",
@@ -33,37 +37,64 @@ __all__ = [
     "receipt_json",
 ]
 
-PUBLISH_PATH = "/v2/publish/"
-ENQUEUE_PATH = "/v2/enqueue/"
-BATCH_PATH = "/v2/batch"
+PUBLISH_PATH: Final = "/v2/publish/"
+ENQUEUE_PATH: Final = "/v2/enqueue/"
+BATCH_PATH: Final = "/v2/batch"
+
+_NAME: Final = re.compile(r"[A-Za-z0-9._-]+")
+_FOLDED: Final = re.compile(r"(https?):/(?=[^/])", re.IGNORECASE)
+_ESCAPED: Final = re.compile(r"https?%3a", re.IGNORECASE)
+# What is printable stays as it is spelled, escapes included: the signature is about the URL as given.
+_PRINTABLE: Final = "".join(map(chr, range(0x21, 0x7F)))
 
 
 def publish_request(publish: Publish) -> Request:
-    """The request that publishes, or with ``publish.queue`` enqueues, one message."""
-    path, _, query = publish.destination.partition("?")
-    prefix = PUBLISH_PATH if publish.queue is None else f"{ENQUEUE_PATH}{publish.queue}/"
+    """The request that publishes, or with ``publish.queue`` enqueues, one message.
+
+    :raises SettingsError: the destination has parameters that QStash would take for its own.
+    """
+    path, _, query = quote(publish.destination, safe=_PRINTABLE).partition("#")[0].partition("?")
+    if any(map(_is_ours, query.split("&"))):
+        raise SettingsError(
+            f"destination {publish.destination!r}: parameters named upstash-… or {TOKEN} would not reach it, since "
+            "QStash takes them for its own; publish it in a batch"
+        )
+    prefix = PUBLISH_PATH if publish.queue is None else f"{ENQUEUE_PATH}{quote(publish.queue, safe='')}/"
     return Request("POST", prefix + path, query, encode_options(publish), publish.body)
 
 
 def parse_publish(request: Request) -> Publish:
     """The message that a request to ``/v2/publish`` or ``/v2/enqueue`` carries.
 
+    Its destination is the rest of the path and of the query, as they are spelled on the wire.
+
     :raises Rejected: 400, naming what does not parse.
     """
+    if header(request.headers, "Upstash-Cron") or "upstash-cron=" in request.query.lower():
+        raise Rejected(400, texts.CRON_ON_PUBLISH)
     queue: str | None = None
     rest = request.path.removeprefix(PUBLISH_PATH)
     if request.path.startswith(ENQUEUE_PATH):
         queue, _, rest = request.path.removeprefix(ENQUEUE_PATH).partition("/")
-    options, query = _split_query(request.query)
-    destination = _destination(rest) + (f"?{query}" if query else "")
-    publish = decode_options(destination, request.headers, request.body, options)
-    return publish if queue is None else replace(publish, queue=unquote(queue))
+    own = "&".join(part for part in request.query.split("&") if not _is_ours(part))
+    destination = f"{_destination(rest)}?{own}" if own else _destination(rest)
+    publish = decode_options(destination, request.headers, request.body, request.query)
+    return publish if queue is None else _enqueued(publish, unquote(queue))
+
+
+def fits_batch(publish: Publish) -> bool:
+    """Whether a batch can carry ``publish``: it is JSON, which has no form for a body that is not UTF-8."""
+    try:
+        publish.body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def batch_request(messages: Sequence[Publish]) -> Request:
     """The request that publishes ``messages`` in one call.
 
-    :raises Rejected: 400 when a body is not UTF-8; such a message is published by itself.
+    :raises SettingsError: a body is not UTF-8; see :func:`fits_batch`.
     """
     items = [_batch_item(message) for message in messages]
     body = json.dumps(items, ensure_ascii=False, separators=(",", ":")).encode()
@@ -71,11 +102,13 @@ def batch_request(messages: Sequence[Publish]) -> Request:
 
 
 def _batch_item(message: Publish) -> dict[str, Any]:
-    try:
-        body = message.body.decode()
-    except UnicodeDecodeError as error:
-        raise Rejected(400, texts.invalid_body("a batch carries text, this body is not UTF-8")) from error
-    item: dict[str, Any] = {"destination": message.destination, "body": body, "headers": _joined(message)}
+    if not fits_batch(message):
+        raise SettingsError(f"the body for {message.destination!r} is not UTF-8: publish it by itself, not in a batch")
+    item: dict[str, Any] = {
+        "destination": message.destination,
+        "body": message.body.decode(),
+        "headers": _joined(message),
+    }
     return item if message.queue is None else {**item, "queue": message.queue}
 
 
@@ -100,17 +133,23 @@ def parse_batch(request: Request) -> list[Publish | ItemError]:
 
 def _parse_item(item: Any) -> Publish | ItemError:
     try:
-        if not isinstance(item, Mapping) or not isinstance(item.get("destination"), str):
+        if not isinstance(item, Mapping) or not text(item.get("destination")):
             raise Rejected(400, texts.invalid_body("a message of a batch is an object with a destination"))
-        headers = _item_headers(item.get("headers"))
-        body = item.get("body")
-        if not isinstance(body, str | None):
-            raise Rejected(400, texts.invalid_body("the body of a batch's message is a string"))
-        publish = decode_options(_repaired(item["destination"]), headers, (body or "").encode())
+        body, queue = _text_or_null(item, "body"), _text_or_null(item, "queue")
+        publish = decode_options(_repaired(item["destination"]), _item_headers(item.get("headers")), body.encode())
+        return _enqueued(publish, queue) if queue else publish
     except Rejected as error:
         return ItemError(error.text)
-    queue = item.get("queue")
-    return replace(publish, queue=queue) if isinstance(queue, str) and queue else publish
+    except UnicodeEncodeError:
+        return ItemError(texts.invalid_body("the body of a batch's message holds half of a surrogate pair"))
+
+
+def _text_or_null(item: Mapping[str, Any], name: str) -> str:
+    """The Python SDK sends null for the body and queue that were not given (reference, section 0.10)."""
+    value = item.get(name)
+    if not isinstance(value, str | None):
+        raise Rejected(400, texts.invalid_body(f"the {name} of a batch's message is a string"))
+    return value or ""
 
 
 def _item_headers(value: Any) -> Headers:
@@ -118,8 +157,16 @@ def _item_headers(value: Any) -> Headers:
         return ()
     if not isinstance(value, Mapping):
         raise Rejected(400, texts.invalid_body("the headers of a batch's message are an object"))
-    pairs = ((str(name), one) for name, many in value.items() for one in (many if isinstance(many, list) else [many]))
+    pairs = [(name, one) for name, many in value.items() for one in (many if isinstance(many, list) else [many])]
+    if not all(isinstance(one, str | int) for _, one in pairs if one is not None):
+        raise Rejected(400, texts.invalid_body("the headers of a batch's message have strings as values"))
     return tuple((name, str(one)) for name, one in pairs if one is not None)
+
+
+def _enqueued(publish: Publish, queue: str) -> Publish:
+    if not _NAME.fullmatch(queue):
+        raise Rejected(400, texts.invalid_name("queue", queue))
+    return replace(publish, queue=queue)
 
 
 def receipt_json(receipts: Sequence[Receipt], *, group: bool) -> Any:
@@ -153,8 +200,7 @@ def parse_receipts(response: Response) -> list[Receipt]:
 
     :raises Corrupt: when it holds none.
     """
-    answer = json_answer(response)
-    return [_parse_receipt(item) for item in (answer if isinstance(answer, list) else [answer])]
+    return _parse_receipts(json_answer(response))
 
 
 def parse_batch_receipts(response: Response, count: int) -> list[list[Receipt] | ItemError]:
@@ -174,43 +220,36 @@ def parse_batch_receipts(response: Response, count: int) -> list[list[Receipt] |
 def _parse_batch_item(item: Any) -> list[Receipt] | ItemError:
     if isinstance(item, Mapping) and "messageId" not in item and "error" in item:
         return ItemError(str(item["error"]))
-    return [_parse_receipt(one) for one in (item if isinstance(item, list) else [item])]
+    return _parse_receipts(item)
+
+
+def _parse_receipts(answer: Any) -> list[Receipt]:
+    """The OpenAPI document has the array of a URL group inside an object; nothing was seen to send that."""
+    if isinstance(answer, Mapping) and isinstance(answer.get("messages"), list):
+        answer = answer["messages"]
+    return [_parse_receipt(one) for one in (answer if isinstance(answer, list) else [answer])]
 
 
 def _is_receipt(item: Any) -> bool:
-    return isinstance(item, Mapping) and "messageId" in item
+    return isinstance(item, Mapping) and text(item.get("messageId")) is not None
 
 
 def _parse_receipt(item: Any) -> Receipt:
     if not _is_receipt(item):
         raise Corrupt(f"QStash answered a publish without a messageId: {str(item)[:80]!r}")
-    return Receipt(str(item["messageId"]), item.get("url"), bool(item.get("deduplicated", False)))
+    return Receipt(item["messageId"], text(item.get("url")), item.get("deduplicated") is True)
 
 
-def _split_query(query: str) -> tuple[Headers, str]:
-    """Options given as query parameters, and what is left: it belongs to the destination, as it was spelled."""
-    options: list[tuple[str, str]] = []
-    rest: list[str] = []
-    for part in query.split("&") if query else []:
-        name, _, value = part.partition("=")
-        name = unquote(name).lower()
-        if name.startswith(OPTION_PREFIX):
-            options.append((name, unquote(value.replace("+", " "))))
-        elif name != "qstash_token":
-            rest.append(part)
-    return tuple(options), "&".join(rest)
+def _is_ours(parameter: str) -> bool:
+    """Whether a raw part of a query is QStash's: what is left belongs to the destination, as it was spelled."""
+    return parameter.partition("=")[0] == TOKEN or is_option(parameter)
 
 
 def _destination(raw: str) -> str:
     """The destination as its publisher spelled it; one that was escaped as a whole is unescaped."""
-    if "://" not in raw and "%3a" in raw.lower():
-        raw = unquote(raw)
-    return _repaired(raw)
+    return _repaired(unquote(raw) if _ESCAPED.match(raw) else raw)
 
 
 def _repaired(destination: str) -> str:
-    """Proxies collapse the ``//`` behind the scheme."""
-    for scheme in ("https:/", "http:/"):
-        if destination.startswith(scheme) and not destination.startswith(f"{scheme}/"):
-            return f"{scheme}/{destination[len(scheme) :]}"
-    return destination
+    """Proxies fold the ``//`` behind the scheme."""
+    return _FOLDED.sub(r"\1://", destination, count=1) if _FOLDED.match(destination) else destination

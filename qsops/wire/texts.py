@@ -1,11 +1,16 @@
-"""QStash's error texts, as observed on the service or fixed by its documents; see the reference of each.
+"""Every error text of the API, as it stands in ``{"error": …}``.
 
-Where the service's own words are not known, ours follow its form.
+Observed on the hosted service, word for word (reference, sections 1 to 1.3): INVALID_TOKEN, DEDUPLICATION_ID_HAS_COLON,
+INVALID_SCHEME, unresolved_host, loopback_destination, quota_exceeded. The service's other words are not known; ours
+follow the form of these, and name what was given.
 """
 
 from __future__ import annotations
 
+from typing import Final
+
 __all__ = [
+    "CRON_ON_PUBLISH",
     "DEDUPLICATION_ID_HAS_COLON",
     "INVALID_SCHEME",
     "INVALID_TOKEN",
@@ -14,7 +19,9 @@ __all__ = [
     "dead_letter_not_found",
     "invalid_body",
     "invalid_header",
+    "invalid_name",
     "invalid_parameter",
+    "loopback_destination",
     "message_not_found",
     "not_served",
     "quota_exceeded",
@@ -23,15 +30,21 @@ __all__ = [
     "url_group_not_found",
 ]
 
-INVALID_TOKEN = "unable to authenticate: invalid token"
-READ_ONLY_TOKEN = "unable to authenticate: the token is read-only"
-DEDUPLICATION_ID_HAS_COLON = "DeduplicationId cannot contain ':'"
-INVALID_SCHEME = "invalid destination url: endpoint has invalid scheme, add http:// or https://"
+INVALID_TOKEN: Final = "unable to authenticate: invalid token"
+READ_ONLY_TOKEN: Final = "unable to authenticate: the token is read-only"
+DEDUPLICATION_ID_HAS_COLON: Final = "DeduplicationId cannot contain ':'"
+INVALID_SCHEME: Final = "invalid destination url: endpoint has invalid scheme, add http:// or https://"
+CRON_ON_PUBLISH: Final = "Upstash-Cron makes a schedule, not a message: POST /v2/schedules/{destination}"
 
 
 def unresolved_host(host: str, resolver: str = "127.0.0.1:53") -> str:
     """The destination's name has no address."""
     return f"invalid destination url: unable to resolve host: lookup {host} on {resolver}: no such host"
+
+
+def loopback_destination(address: str) -> str:
+    """The hosted service delivers to no address of its own machine."""
+    return f"invalid destination url: endpoint resolves to a loopback address: {address}"
 
 
 def quota_exceeded(name: str, limit: int) -> str:
@@ -40,13 +53,18 @@ def quota_exceeded(name: str, limit: int) -> str:
 
 
 def invalid_header(name: str, value: str, why: str) -> str:
-    """An option that does not parse."""
-    return f"invalid header {name}: {value[:100]!r}: {why}"
+    """An option that does not parse, or a header that cannot be sent."""
+    return f"invalid header {name[:100]}: {value[:100]!r}: {why}"
+
+
+def invalid_name(what: str, name: str) -> str:
+    """A name of a queue, URL group or schedule outside the alphabet that they share."""
+    return f"invalid {what} name: {name[:100]!r}: it is made of letters, digits, '-', '_' and '.'"
 
 
 def invalid_parameter(name: str, value: str, why: str) -> str:
     """A query parameter that does not parse."""
-    return f"invalid query parameter {name}: {value[:100]!r}: {why}"
+    return f"invalid query parameter {name[:100]}: {value[:100]!r}: {why}"
 
 
 def unknown_parameter(name: str) -> str:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from qsops.errors import Corrupt, Rejected
-from qsops.models import Headers
+from qsops.models import FlowControl, Headers
 from qsops.wire import texts
 from qsops.wire.http import Response
 
 __all__ = [
     "body_fields",
     "body_of",
+    "cursor_of",
+    "flow_control_fields",
+    "flow_control_of",
     "header_map",
     "headers_of",
     "json_answer",
@@ -24,6 +28,8 @@ __all__ = [
     "present",
     "text",
     "texts_of",
+    "to_base64",
+    "unbase64",
 ]
 
 
@@ -59,7 +65,7 @@ def body_fields(body: bytes, name: str = "body") -> dict[str, str]:
     try:
         return {name: body.decode()}
     except UnicodeDecodeError:
-        return {f"{name}Base64": base64.b64encode(body).decode()}
+        return {f"{name}Base64": to_base64(body)}
 
 
 def body_of(fields: Mapping[str, Any], name: str = "body") -> bytes:
@@ -68,27 +74,36 @@ def body_of(fields: Mapping[str, Any], name: str = "body") -> bytes:
     if isinstance(encoded, str):
         return unbase64(encoded)
     plain = fields.get(name)
-    return plain.encode() if isinstance(plain, str) else b""
+    return _bytes(plain) if isinstance(plain, str) else b""
+
+
+def to_base64(body: bytes) -> str:
+    """``body`` as base64 text."""
+    return base64.b64encode(body).decode()
 
 
 def unbase64(value: Any) -> bytes:
-    """The bytes behind base64 text; text that is none (a redacted body) is given as it stands."""
+    """The bytes behind base64 text, padded or not; text that is none (a redacted body) is given as it stands."""
     if not isinstance(value, str):
         return b""
     try:
-        return base64.b64decode(value, validate=True)
+        return base64.b64decode(value + "=" * (-len(value) % 4), validate=True)
     except (binascii.Error, ValueError):
-        return value.encode()
+        return _bytes(value)
+
+
+def _bytes(value: str) -> bytes:
+    """JSON can hold half of a surrogate pair, which UTF-8 cannot: it is better kept than refused."""
+    return value.encode(errors="surrogatepass")
 
 
 def number(value: Any) -> int | None:
-    """A whole number, also where it came as text; None for anything else."""
-    if isinstance(value, bool):
-        return None
-    try:
-        return int(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
+    """A whole number, also where it came as text or with a fraction of zero; None for anything else."""
+    if isinstance(value, float):
+        return int(value) if math.isfinite(value) and value == int(value) else None
+    if isinstance(value, str):
+        return int(value) if value.removeprefix("-").isdecimal() and len(value) <= 20 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def text(value: Any) -> str | None:
@@ -103,8 +118,34 @@ def texts_of(value: Any) -> tuple[str, ...]:
     return tuple(str(one) for one in value) if isinstance(value, list) else ()
 
 
+def cursor_of(fields: Mapping[str, Any]) -> str | None:
+    """The cursor of a page; at the end it is absent, and in one answer empty. It may come as a number past 2^53."""
+    cursor = fields.get("cursor")
+    return str(cursor) if isinstance(cursor, str | int) and cursor != "" else None
+
+
+def flow_control_fields(flow: FlowControl | None) -> dict[str, Any]:
+    """The key and its limits; those that were not given are absent, the period always there."""
+    if flow is None:
+        return {}
+    limits = present({"parallelism": flow.parallelism, "rate": flow.rate})
+    return {"flowControlKey": flow.key, **limits, "period": flow.period_s}
+
+
+def flow_control_of(fields: Mapping[str, Any]) -> FlowControl | None:
+    """The opposite of :func:`flow_control_fields`; a limit of 0 is none."""
+    key = text(fields.get("flowControlKey"))
+    if key is None:
+        return None
+    parallelism, rate = number(fields.get("parallelism")), number(fields.get("rate"))
+    return FlowControl(key, parallelism or None, rate or None, number(fields.get("period")) or 1)
+
+
 def json_body(body: bytes) -> Any:
-    """The JSON of a request. :raises Rejected: 400 when it is none."""
+    """The JSON of a request.
+
+    :raises Rejected: 400 when it is none.
+    """
     try:
         return json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -112,7 +153,10 @@ def json_body(body: bytes) -> Any:
 
 
 def json_answer(response: Response) -> Any:
-    """The JSON of an answer. :raises Corrupt: when it is none, with its beginning."""
+    """The JSON of an answer.
+
+    :raises Corrupt: when it is none, with its beginning.
+    """
     try:
         return json.loads(response.body)
     except (ValueError, RecursionError) as error:

@@ -1,0 +1,59 @@
+"""The callback options of a message: where to report to, and how that report is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from qsops.errors import Rejected
+from qsops.models import DEFAULT_METHOD, Callback, Headers
+from qsops.wire import texts
+from qsops.wire.durations import format_duration, parse_duration
+from qsops.wire.options.forwarding import decode_forwarded
+from qsops.wire.options.reading import Readers, read_all
+from qsops.wire.options.values import decode_method, decode_text, decode_whole
+
+__all__ = ["CALLBACK", "FAILURE_CALLBACK", "decode_callback", "encode_callback"]
+
+CALLBACK: Final = "Upstash-Callback"
+FAILURE_CALLBACK: Final = "Upstash-Failure-Callback"
+
+_READERS: Final[Readers] = {
+    "method": ("method", decode_method),
+    "retries": ("retries", decode_whole),
+    "retry-delay": ("retry_delay", decode_text),
+    "timeout": ("timeout_s", parse_duration),
+    "delay": ("delay_s", parse_duration),
+}
+
+
+def encode_callback(header: str, callback: Callback | None) -> Headers:
+    """The headers for ``callback``; its URL stands in ``header`` itself."""
+    if callback is None:
+        return ()
+    options = (
+        ("Method", callback.method if callback.method != DEFAULT_METHOD else None),
+        ("Retries", None if callback.retries is None else str(callback.retries)),
+        ("Retry-Delay", callback.retry_delay),
+        ("Timeout", None if callback.timeout_s is None else format_duration(callback.timeout_s)),
+        ("Delay", None if callback.delay_s is None else format_duration(callback.delay_s)),
+    )
+    return (
+        (header, callback.url),
+        *((f"{header}-{name}", value) for name, value in options if value is not None),
+        *((f"{header}-Forward-{name}", value) for name, value in callback.headers),
+    )
+
+
+def decode_callback(header: str, options: Mapping[str, str], headers: Headers) -> Callback | None:
+    """The callback of ``header``. Its options mean nothing without it, and those that are not known are passed over.
+
+    :raises Rejected: 400 for a value that cannot be read.
+    """
+    url = options.get(header.lower())
+    if url is None:
+        return None
+    if not url.startswith(("http://", "https://")):
+        raise Rejected(400, texts.invalid_header(header, url, "add http:// or https://"))
+    forwarded = decode_forwarded(headers, f"{header}-Forward-")
+    return Callback(url, headers=forwarded, **read_all(options, _READERS, f"{header.lower()}-"))

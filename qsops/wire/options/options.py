@@ -1,0 +1,126 @@
+"""All options of one message, both ways."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from qsops.errors import Rejected
+from qsops.models import FlowControl, Headers, Publish
+from qsops.wire import texts
+from qsops.wire.durations import format_duration, parse_duration
+from qsops.wire.options import values
+from qsops.wire.options.callbacks import CALLBACK, FAILURE_CALLBACK, decode_callback, encode_callback
+from qsops.wire.options.forwarding import decode_content_type, decode_everything, decode_forwarded, encode_forwarded
+from qsops.wire.options.reading import OPTION_PREFIX, Readers, collect, read, read_all
+
+__all__ = ["apply_overrides", "decode_options", "encode_options"]
+
+_FLOW_KEY: Final = "Upstash-Flow-Control-Key"
+_FLOW_VALUE: Final = "Upstash-Flow-Control-Value"
+_HEADER_FORWARD: Final = "upstash-header-forward"
+
+_READERS: Final[Readers] = {
+    "method": ("method", values.decode_method),
+    "delay": ("delay_s", parse_duration),
+    "not-before": ("not_before_s", values.decode_whole),
+    "timeout": ("timeout_s", parse_duration),
+    "retries": ("retries", values.decode_whole),
+    "retry-delay": ("retry_delay", values.decode_text),
+    "deduplication-id": ("deduplication_id", values.decode_deduplication_id),
+    "content-based-deduplication": ("content_based_deduplication", values.decode_flag),
+    "label": ("labels", values.decode_labels),
+    "redact-fields": ("redact", values.decode_redact),
+    # Of schedules: each message that one makes goes into this queue.
+    "queue-name": ("queue", values.decode_text),
+}
+
+
+def encode_options(publish: Publish) -> Headers:
+    """``publish`` without its destination, queue and body, as headers."""
+    flow = publish.flow_control
+    options = (
+        ("Method", publish.method),
+        ("Delay", _duration(publish.delay_s)),
+        ("Not-Before", _number(publish.not_before_s)),
+        ("Timeout", _duration(publish.timeout_s)),
+        ("Retries", _number(publish.retries)),
+        ("Retry-Delay", publish.retry_delay),
+        ("Deduplication-Id", publish.deduplication_id),
+        ("Content-Based-Deduplication", "true" if publish.content_based_deduplication else None),
+        ("Label", ",".join(publish.labels) or None),
+        ("Redact-Fields", ",".join(publish.redact) or None),
+    )
+    return (
+        *((f"Upstash-{name}", value) for name, value in options if value is not None),
+        *(() if flow is None else ((_FLOW_KEY, flow.key), (_FLOW_VALUE, values.encode_flow_limits(flow)))),
+        *encode_callback(CALLBACK, publish.callback),
+        *encode_callback(FAILURE_CALLBACK, publish.failure_callback),
+        *encode_forwarded(publish.headers),
+    )
+
+
+def decode_options(destination: str, headers: Headers, body: bytes = b"", query: str = "") -> Publish:
+    """The message to ``destination`` that ``headers``, and ``upstash-…`` parameters of ``query``, ask for.
+
+    Options that are not known are passed over. The destination and the retry-delay expression are carried as they are.
+
+    :raises Rejected: 400, naming the header and its value.
+    """
+    options = collect(headers, query)
+    fields = read_all(options, _READERS)
+    return Publish(
+        destination,
+        body,
+        headers=_headers(options, headers),
+        callback=decode_callback(CALLBACK, options, headers),
+        failure_callback=decode_callback(FAILURE_CALLBACK, options, headers),
+        flow_control=_flow_control(options),
+        **fields,
+    )
+
+
+def apply_overrides(publish: Publish, headers: Headers) -> Publish:
+    """``publish`` with the options that ``headers`` names in place of its own, as a retry of a dead letter asks for.
+
+    Whatever else ``headers`` holds is about the request itself.
+
+    :raises Rejected: 400, naming the header and its value.
+    """
+    overrides = tuple(pair for pair in headers if pair[0].lower().startswith(OPTION_PREFIX))
+    if not overrides:
+        return publish
+    named = {name.lower() for name, _ in overrides}
+    kept = tuple(pair for pair in encode_options(publish) if pair[0].lower() not in named)
+    changed = decode_options(publish.destination, (*kept, *overrides), publish.body)
+    return replace(changed, queue=changed.queue or publish.queue)
+
+
+def _headers(options: Mapping[str, str], headers: Headers) -> Headers:
+    forwarded = decode_forwarded(headers)
+    everything = options.get(_HEADER_FORWARD)
+    if everything is None or not read(_HEADER_FORWARD, everything, values.decode_flag):
+        return (*decode_content_type(headers), *forwarded)
+    named = {name for name, _ in forwarded}
+    return (*(pair for pair in decode_everything(headers) if pair[0] not in named), *forwarded)
+
+
+def _flow_control(options: Mapping[str, str]) -> FlowControl | None:
+    key, limits = options.get(_FLOW_KEY.lower()), options.get(_FLOW_VALUE.lower())
+    if key is not None and limits is not None:
+        flow: FlowControl = read(_FLOW_VALUE, limits, lambda text: values.decode_flow_limits(key, text))
+        return flow
+    if key is not None:
+        raise Rejected(400, texts.invalid_header(_FLOW_KEY, key, f"it needs {_FLOW_VALUE}"))
+    if limits is not None:
+        raise Rejected(400, texts.invalid_header(_FLOW_VALUE, limits, f"it needs {_FLOW_KEY}"))
+    return None
+
+
+def _duration(seconds: int | None) -> str | None:
+    return None if seconds is None else format_duration(seconds)
+
+
+def _number(value: int | None) -> str | None:
+    return None if value is None else str(value)
