@@ -1,0 +1,70 @@
+import pytest
+
+from qsops import analysis, fold, frames
+from qsops.clock import EPOCH_MS
+from tests.fold.story import Story
+
+STORIES = [
+    Story("msg_1", EPOCH_MS, ((0, 10, 500),), "delivered"),
+    Story("msg_2", EPOCH_MS, ((0, 10, 500), (12_000, 10, 500)), "delivered"),
+    Story("msg_3", EPOCH_MS + 60_000, ((0, 10, 503), (12_000, 10, 429), (148_000, 10, 429)), "delivered"),
+    Story("msg_4", EPOCH_MS + 60_000, ((0, 10, 489),), "failed"),
+    Story("msg_5", EPOCH_MS + 60_000, ((0, 10, 500),), "flying"),
+]
+LOG = frames.logs(entry for story in STORIES for entry in story.entries())
+ATTEMPTS, MESSAGES = fold.attempts(LOG), fold.messages(LOG)
+
+
+def test_the_ladder_counts_attempts_by_number():
+    """Success is a share of the n-th attempts, recovery a share of all that failed first and were saved."""
+    ladder = analysis.retry_ladder(ATTEMPTS)
+    assert ladder.to_dict("list") == {
+        "attempt": [1, 2, 3],
+        "attempts": [4, 2, 1],
+        "delivered": [1, 1, 1],
+        "success_pct": [25.0, 50.0, 100.0],
+        "recovered_pct": [None, 50.0, 50.0],
+        "median_wait_s": [None, 12.0, 148.0],
+    }
+
+
+def test_failures_are_grouped_by_destination_and_answer():
+    """Failed attempts are counted by destination, status and error; recovered ones are those delivered later."""
+    found = analysis.failures(ATTEMPTS)
+    rows = found[["response_status", "attempts", "messages", "recovered"]].to_dict("records")
+    assert rows == [
+        {"response_status": 429, "attempts": 1, "messages": 1, "recovered": 1},
+        {"response_status": 489, "attempts": 1, "messages": 1, "recovered": 0},
+        {"response_status": 500, "attempts": 1, "messages": 1, "recovered": 1},
+        {"response_status": 503, "attempts": 1, "messages": 1, "recovered": 1},
+    ]
+
+
+def test_latency_is_by_time_of_creation():
+    """Percentiles are of delivered messages, in the bucket in which they were created."""
+    found = analysis.latency(MESSAGES, "1min")
+    assert found["messages"].tolist() == [2, 1]
+    assert found["max_s"].tolist() == [12.02, 160.03]
+    assert found["p50_s"].tolist() == [pytest.approx((0.01 + 12.02) / 2), 160.03]
+
+
+def test_outcomes_add_up():
+    """Every message is counted once, and the shares are of all."""
+    found = analysis.outcomes(MESSAGES)
+    assert found.to_dict("records") == [
+        {"state": "DELIVERED", "messages": 3, "share_pct": 60.0},
+        {"state": "ACTIVE", "messages": 1, "share_pct": 20.0},
+        {"state": "FAILED", "messages": 1, "share_pct": 20.0},
+    ]
+    by_label = analysis.outcomes(MESSAGES, by="label")
+    assert by_label["label"].tolist() == ["order"] * 3
+    assert by_label["messages"].sum() == len(MESSAGES)
+
+
+@pytest.mark.parametrize("verb", ["retry_ladder", "failures", "latency", "outcomes"])
+def test_nothing_gives_an_empty_frame(verb: str):
+    """An empty range is no error: the frame has its columns and no rows."""
+    empty = MESSAGES.iloc[:0] if verb in {"latency", "outcomes"} else ATTEMPTS.iloc[:0]
+    found = getattr(analysis, verb)(empty)
+    assert found.empty
+    assert len(found.columns) >= 3

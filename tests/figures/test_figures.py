@@ -1,0 +1,66 @@
+import base64
+import json
+import subprocess
+import sys
+from typing import Any
+
+import altair
+import pytest
+
+from qsops import analysis, figures
+from tests.analysis.test_analysis import ATTEMPTS, MESSAGES
+
+
+def bundle(chart: Any) -> dict[str, Any]:
+    found = chart._repr_mimebundle_(None, None)
+    return found[0] if isinstance(found, tuple) else found
+
+
+CHARTS = {
+    "latency": lambda: figures.latency(analysis.latency(MESSAGES)),
+    "retry_ladder": lambda: figures.retry_ladder(analysis.retry_ladder(ATTEMPTS)),
+}
+
+
+@pytest.fixture(params=CHARTS)
+def chart(request: pytest.FixtureRequest) -> Any:
+    return CHARTS[request.param]()
+
+
+def test_a_figure_leaves_as_spec_and_picture(chart: Any):
+    """JupyterLab gets the spec it knows, everyone else a picture, and the text form is short."""
+    found = bundle(chart)
+    assert set(found) == {"application/vnd.vegalite.v5+json", "image/png", "text/plain"}
+    assert base64.b64decode(found["image/png"]).startswith(b"\x89PNG")
+    assert found["text/plain"].startswith("<figure: ")
+
+
+def test_a_figure_is_the_same_twice(chart: Any):
+    """Strict nbval compares the spec, so nothing in it may vary."""
+    assert json.dumps(bundle(chart)) == json.dumps(bundle(chart))
+
+
+def test_a_figure_asks_no_network(chart: Any):
+    """The data stands in the spec, and the picture refers to nothing outside."""
+    spec = bundle(chart)["application/vnd.vegalite.v5+json"]
+    assert '"url"' not in json.dumps({name: value for name, value in spec.items() if name != "$schema"})
+    assert "href" not in figures.svg(chart)
+
+
+def test_axes_have_titles_with_units(chart: Any):
+    """Every axis says what it shows, and a duration in which unit; times are UTC."""
+    text = json.dumps(chart.to_dict())
+    assert '"subtitle"' in text
+    assert "(s)" in text or "attempts" in text
+
+
+def test_importing_the_toolkit_loads_no_charts():
+    """Altair and pandas wait until a figure is drawn: `import qsops` stays fast."""
+    code = "import sys, qsops; print(sorted({'altair', 'pandas', 'pyarrow', 'ibis'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_our_renderer_is_the_current_one():
+    """Whoever imports the figures sees their own charts drawn in the same way."""
+    assert altair.renderers.active == "qsops"
