@@ -8,7 +8,7 @@ import typer
 
 from qsops.cli.context import session_of
 from qsops.cli.logs import LABEL, SINCE, UNTIL, URL
-from qsops.cli.output import AsJson, Format, Out, print_frame, print_json, print_table
+from qsops.cli.output import AsJson, Format, Out, print_frame, print_json, print_table, watched
 from qsops.errors import SettingsError
 
 __all__ = ["app"]
@@ -89,7 +89,7 @@ def show(
 
 @app.command()
 def groups(ctx: typer.Context, since: Since = None, until: Until = None, json: AsJson = False) -> None:
-    """Count dead letters by destination, label and status: what to look at first.
+    """Count dead letters by destination, label and status.
 
     \b
     Example:
@@ -133,6 +133,7 @@ def retry(
             label=label or None,
             response_status=status or None,
             all=everything,
+            progress=watched(),
         )
     print_frame(frame, Format.json if json else Format.table)
     if frame["error"].notna().any():

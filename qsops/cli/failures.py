@@ -64,8 +64,8 @@ def _usage(error: typer.TyperException) -> str:
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "qsops"
     message = error.format_message().rstrip(".")
-    misplaced = next((option for option in _BEFORE_THE_VERB if message.endswith(option)), None)
-    if misplaced is not None:
+    misplaced = getattr(error, "option_name", None)
+    if misplaced in _BEFORE_THE_VERB:
         return f"{misplaced} stands before the verb: qsops {misplaced} … {command.removeprefix('qsops').strip()}"
     return f"{message}; `{command} --help` shows how"
 

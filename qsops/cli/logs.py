@@ -8,7 +8,7 @@ import typer
 
 from qsops.cli.context import session_of
 from qsops.cli.following import follow_logs
-from qsops.cli.output import AsJson, Format, Out, print_frame
+from qsops.cli.output import AsJson, Format, Out, print_frame, watched
 
 __all__ = ["LABEL", "SINCE", "UNTIL", "URL", "logs"]
 
@@ -55,5 +55,5 @@ def logs(
         if follow:
             follow_logs(session, since, form, out, COLUMNS, until=until, **which)
             return
-        frame = session.logs(since, until, progress=None if form is Format.table else False, **which)
+        frame = session.logs(since, until, progress=watched(), **which)
     print_frame(frame, form, columns=COLUMNS, out=out)

@@ -29,7 +29,9 @@ def copy(
         str | None, typer.Option(metavar="NAME", help="env, local, or a profile of qsops.toml; also before the verb.")
     ] = None,
 ) -> None:
-    """Copy a notebook into runs/: cleared, with the target set in its parameters and named at the top.
+    """Copy a notebook into runs/, cleared.
+
+    The target is set in its parameters, and named at the top.
 
     \b
     Examples:

@@ -14,7 +14,7 @@ from qsops.errors import SettingsError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["AsJson", "Format", "Out", "cells_of", "json_of", "print_frame", "print_json", "print_table"]
+__all__ = ["AsJson", "Format", "Out", "cells_of", "json_of", "print_frame", "print_json", "print_table", "watched"]
 
 
 class Format(StrEnum):
@@ -60,6 +60,8 @@ def json_of(frame: pd.DataFrame, *, lines: bool = False) -> str:
     text = frame.to_json(
         orient="records", lines=lines, date_format="iso", date_unit="us", force_ascii=False, default_handler=str
     )
+    # pandas escapes each slash, which JSON allows and nobody can read.
+    text = text.replace("\\/", "/")
     return text if text.endswith("\n") else f"{text}\n"
 
 
@@ -91,6 +93,11 @@ def print_table(columns: list[str], rows: list[list[str]], *, out: Path | None =
             Console(file=file, width=_width(columns, rows)).print(table)
         return
     Console(width=_width(columns, rows), soft_wrap=True).print(table)
+
+
+def watched() -> bool:
+    """Whether somebody sees a progress bar."""
+    return sys.stderr.isatty()
 
 
 def _width(columns: list[str], rows: list[list[str]]) -> int:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from qsops.cli.context import session_of
-from qsops.cli.output import AsJson, Format, print_frame
+from qsops.cli.output import AsJson, Format, print_frame, watched
 from qsops.errors import SettingsError
 from qsops.models import Receipt
 
@@ -131,7 +131,9 @@ def publish_many(
         headers=_headers(header or []),
     )
     with session_of(ctx) as session:
-        outcomes = session.publish_many(file, key=key, journal=journal, resend_unknown=resend_unknown, **options)
+        outcomes = session.publish_many(
+            file, key=key, journal=journal, resend_unknown=resend_unknown, progress=watched(), **options
+        )
     print_frame(outcomes, Format.json if as_json else form)
     refused = int(outcomes["error"].notna().sum())
     if refused:

@@ -63,6 +63,10 @@ class Stack:
             self._await_ready(child)
         return [child.name for child in killed]
 
+    def forget(self, name: str) -> None:
+        """Take a child that has done its work off the list; its log stays."""
+        self.children.pop(name).kill()
+
     def wait_for_end(self, seconds: float) -> Child | None:
         """Wait up to ``seconds`` for a child to end; which one did."""
         deadline = self._clock.monotonic_s() + seconds
