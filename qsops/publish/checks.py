@@ -25,6 +25,20 @@ _NOT_IN_A_URL = re.compile(r"[^\x21-\x7e]|#")
 _NOT_IN_A_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
+def _plain(value: Any) -> Any:
+    """What frames are full of and JSON has no word for: moments, and numpy's numbers."""
+    if isinstance(value, (datetime, date)):
+        return value.isoformat()
+    item = getattr(value, "item", None)
+    if callable(item):
+        return item()
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
+
+
+# Made once: json.dumps would make an encoder anew for every body.
+_encode = json_codec.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain).encode
+
+
 def destination(url: str | None, group: str | None) -> str:
     """The URL, or the name of the URL group: exactly one is given."""
     if (url is None) == (group is None):
@@ -65,22 +79,12 @@ def content(json: Any, body: bytes | str | None, headers: Headers) -> tuple[byte
             raise SettingsError(f"body: expected bytes or text, got {type(body).__name__}; json= takes values")
         return body.encode() if isinstance(body, str) else body or b"", headers
     try:
-        text = json_codec.dumps(json, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain)
+        text = _encode(json)
     except (TypeError, ValueError) as error:
         raise SettingsError(f"json: cannot be written as JSON: {error}") from error
     if any(name.lower() == "content-type" for name, _ in headers):
         return text.encode(), headers
     return text.encode(), (("Content-Type", "application/json"), *headers)
-
-
-def _plain(value: Any) -> Any:
-    """What frames are full of and JSON has no word for: moments, and numpy's numbers."""
-    if isinstance(value, (datetime, date)):
-        return value.isoformat()
-    item = getattr(value, "item", None)
-    if callable(item):
-        return item()
-    raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
 def method_name(value: object) -> str:

@@ -23,6 +23,8 @@ __all__ = ["Accepted", "Journal"]
 
 VERSION: Final = 1
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
@@ -53,22 +55,15 @@ class Journal:
 
     def sending(self, keys: Iterable[str], at_ms: int) -> None:
         """Note that ``keys`` are about to be sent."""
-        self._append([{"sending": list(keys), "at_ms": at_ms}])
+        self._append({"sending": list(keys), "at_ms": at_ms})
 
     def settled(self, accepted: Iterable[Accepted], unsent: Iterable[str] = ()) -> None:
         """Note what QStash took, and which keys surely were not taken."""
-        lines: list[dict[str, Any]] = [
-            {
-                "accepted": entry.key,
-                "fingerprint": entry.fingerprint,
-                "receipts": [[receipt.message_id, receipt.url, receipt.deduplicated] for receipt in entry.receipts],
-            }
+        taken = [
+            [entry.key, entry.fingerprint, [[one.message_id, one.url, one.deduplicated] for one in entry.receipts]]
             for entry in accepted
         ]
-        refused = list(unsent)
-        if refused:
-            lines.append({"unsent": refused})
-        self._append(lines)
+        self._append({"accepted": taken, "unsent": list(unsent)})
 
     def close(self) -> None:
         """Let go of the file; closing twice is harmless."""
@@ -94,7 +89,7 @@ class Journal:
             os.ftruncate(self._fd, len(whole))
             lines = [_read(path, number, line) for number, line in enumerate(whole.splitlines(), 1)]
             if not lines:
-                self._write([header])
+                self._write(header)
             self._check(path, lines[0] if lines else header, header)
             for line in lines[1:]:
                 self._apply(path, line)
@@ -118,19 +113,15 @@ class Journal:
                     f"journal {path} belongs to {name} {found.get(name)!r}, not {expected[name]!r}: name another"
                 )
 
-    def _append(self, lines: list[dict[str, Any]]) -> None:
-        if not lines:
-            return
+    def _append(self, line: dict[str, Any]) -> None:
         with self._lock:
             if self._fd is not None:
-                self._write(lines)
-            for line in lines:
-                self._apply(self.path, line)
+                self._write(line)
+            self._apply(self.path, line)
 
-    def _write(self, lines: list[dict[str, Any]]) -> None:
+    def _write(self, line: dict[str, Any]) -> None:
         assert self._fd is not None
-        text = "".join(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n" for line in lines)
-        left = memoryview(text.encode())
+        left = memoryview((_encode(line) + "\n").encode())
         while left:
             left = left[os.write(self._fd, left) :]
         os.fsync(self._fd)
@@ -140,15 +131,13 @@ class Journal:
             if "sending" in line:
                 for key in line["sending"]:
                     self.in_doubt.setdefault(key, line["at_ms"])
-            elif "accepted" in line:
-                key = line["accepted"]
-                receipts = tuple(Receipt(*receipt) for receipt in line["receipts"])
-                self.accepted[key] = Accepted(key, line["fingerprint"], receipts)
+                return
+            for key, fingerprint, receipts in line["accepted"]:
+                self.accepted[key] = Accepted(key, fingerprint, tuple(Receipt(*receipt) for receipt in receipts))
                 self.in_doubt.pop(key, None)
-            else:
-                for key in line["unsent"]:
-                    self.in_doubt.pop(key, None)
-        except (KeyError, TypeError) as error:
+            for key in line["unsent"]:
+                self.in_doubt.pop(key, None)
+        except (KeyError, TypeError, ValueError) as error:
             raise Corrupt(f"journal {path}: a line of no known kind, with {sorted(line)}") from error
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from qsops.client import Client
@@ -138,7 +138,7 @@ class _Run:
             if known:
                 self._settle(position, *known)
                 continue
-            item = _Item(position, row.key, _named(row.key, row.message, self._journal.scope), fingerprint)
+            item = _Item(position, row.key, row.message, fingerprint)
             if not _is_text(item.message.body):
                 # A batch is JSON, and has no form for a body that is no text.
                 yield [item]
@@ -230,13 +230,6 @@ class _Run:
             write()
         else:
             await asyncio.to_thread(write)
-
-
-def _named(key: str, message: Publish, scope: str) -> Publish:
-    if message.deduplication_id is not None or message.content_based_deduplication:
-        return message
-    digest = hashlib.sha256(f"{scope}\0{key}".encode()).hexdigest()
-    return replace(message, deduplication_id=f"qsops-{digest[:40]}")
 
 
 def _fingerprint(message: Publish) -> str:

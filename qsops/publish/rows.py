@@ -7,6 +7,7 @@ option is never sent as if it were none.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,6 +27,7 @@ Key = str | Callable[[Row], str]
 
 _OPTIONS: Final = frozenset(OPTIONS)
 _BODIES: Final = ("json", "body")
+_SPECIAL: Final = _OPTIONS | set(_BODIES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +39,18 @@ class Keyed:
     error: str | None = None
 
 
-def keyed(rows: Iterable[Row], key: Key, fixed: Mapping[str, Any]) -> Iterator[Keyed]:
+def keyed(rows: Iterable[Row], key: Key, fixed: Mapping[str, Any], scope: str) -> Iterator[Keyed]:
     """Each row with its key and message; ``fixed`` are publish's arguments for every row, a row's own come first.
 
-    A row that makes no message is one with an error. A missing, empty or repeated key is one too: it names a message
-    once.
+    A row that makes no message is one with an error. A missing, empty or repeated key is one too: within ``scope`` it
+    names a message once, and makes its deduplication id, unless the row has its own.
 
     :raises SettingsError: ``fixed`` itself is malformed.
     """
+    if fixed.get("deduplication_id") is not None:
+        raise SettingsError(
+            "deduplication_id: one for all rows would make them one message; the key makes one for each"
+        )
     one_destination = bool(fixed.get("url") or fixed.get("group"))
     # Where every row names its own destination, the other arguments are checked against any.
     base = message(**fixed if one_destination else {**fixed, "url": "https://each.row"})
@@ -56,8 +62,12 @@ def keyed(rows: Iterable[Row], key: Key, fixed: Mapping[str, Any]) -> Iterator[K
             yield Keyed(name or "", None, f"row {number} {why}")
             continue
         seen.add(name)
+        made_id = _deduplication_id(scope, name)
         try:
-            yield Keyed(name, _message(row, key, fixed, base if one_destination else None))
+            if one_destination and _SPECIAL.isdisjoint(row):
+                yield Keyed(name, _plain(row, base, made_id))
+            else:
+                yield Keyed(name, _message(row, key, fixed, made_id))
         except SettingsError as error:
             yield Keyed(name, None, str(error))
 
@@ -67,23 +77,33 @@ def _key_of(row: Row, key: Key) -> str | None:
     return None if _is_nothing(value) or not str(value).strip() else str(value)
 
 
-def _message(row: Row, key: Key, fixed: Mapping[str, Any], base: Publish | None) -> Publish:
+def _deduplication_id(scope: str, name: str) -> str:
+    return "qsops-" + hashlib.sha256("\0".join((scope, name)).encode()).hexdigest()[:40]
+
+
+def _plain(row: Row, base: Publish, made_id: str) -> Publish:
+    """The common case, data to one destination: what is shared was checked once, and is only filled in."""
+    body, headers = content({name: _or_null(value) for name, value in row.items()}, None, base.headers)
+    deduplication_id = None if base.content_based_deduplication else made_id
+    return replace(base, body=body, headers=headers, deduplication_id=deduplication_id)
+
+
+def _message(row: Row, key: Key, fixed: Mapping[str, Any], made_id: str) -> Publish:
     options = {name: value for name, value in row.items() if name in _OPTIONS and not _is_nothing(value)}
     given = {name: row[name] for name in _BODIES if name in row and not _is_nothing(row[name])}
-    rest = {name: _or_null(value) for name, value in row.items() if name not in _OPTIONS and name not in _BODIES}
+    rest = {name: _or_null(value) for name, value in row.items() if name not in _SPECIAL}
     if any(name in row for name in _BODIES):
         unknown = [name for name in rest if name != key]
         if unknown:
             raise SettingsError(f"column {unknown[0]!r} is no argument of publish, and the row has a body of its own")
     else:
         given = {"json": rest}
-    if base is not None and not options and "json" in given:
-        # The common case, a plain row to one destination, was checked once and is only filled in.
-        body, headers = content(given["json"], None, base.headers)
-        return replace(base, body=body, headers=headers)
     if "url" in options or "group" in options:
         fixed = {name: value for name, value in fixed.items() if name not in ("url", "group")}
-    return message(**{**fixed, **_typed(options), **given})
+    arguments = {**fixed, **_typed(options), **given}
+    if not arguments.get("content_based_deduplication"):
+        arguments.setdefault("deduplication_id", made_id)
+    return message(**arguments)
 
 
 def _typed(options: dict[str, Any]) -> dict[str, Any]:
@@ -121,4 +141,6 @@ def _is_nothing(value: Any) -> bool:
 
 
 def _or_null(value: Any) -> Any:
+    if type(value) is str:  # Most cells are, and a row has many.
+        return value
     return None if _is_nothing(value) else value

@@ -30,8 +30,8 @@ def publish_rows(
 ) -> pd.DataFrame:
     """Publish what :func:`qsops.publish.read_rows` reads, under the session's journal: one row an outcome."""
     client = wiring.client("publish_many")
-    messages = keyed(read_rows(rows), key, fixed)
     scope = _scope(fixed)
+    messages = keyed(read_rows(rows), key, fixed, scope)
     path = _journal_path(wiring, scope) if journal is None else Path(journal)
     with Journal(path, target=wiring.target.name, scope=scope) as memory:
         outcomes = reporting(

@@ -37,26 +37,22 @@ async def settle(pull: Pull, wanted: Sequence[str], since_ms: int, timeout_s: fl
     wait_s = FIRST_WAIT_S
     waiting = set(wanted)
     while True:
-        waiting = await _still(pull, waiting, since_ms) if wanted else unfinished((), await pull(_all(since_ms)))
+        waiting = await _still(pull, waiting) if wanted else unfinished((), await pull(LogFilter(from_ms=since_ms)))
         if not waiting:
             return
         if clock.monotonic_s() + wait_s > deadline_s:
             raise QsopsError(
-                f"{len(waiting)} messages are not finished after {timeout_s:g} s, {min(waiting)} among them: "
+                f"{len(waiting)} message(s) not finished after {timeout_s:g} s, {min(waiting)} among them: "
                 f"call settle() with a longer timeout, or look at trace()"
             )
         await asyncio.sleep(wait_s)
         wait_s = min(LONGEST_WAIT_S, wait_s * 1.5)
 
 
-async def _still(pull: Pull, waiting: set[str], since_ms: int) -> set[str]:
+async def _still(pull: Pull, waiting: set[str]) -> set[str]:
     ids = sorted(waiting)
     left: set[str] = set()
     for start in range(0, len(ids), IDS_A_QUESTION):
         asked = ids[start : start + IDS_A_QUESTION]
-        left |= unfinished(asked, await pull(LogFilter(message_ids=tuple(asked), from_ms=since_ms)))
+        left |= unfinished(asked, await pull(LogFilter(message_ids=tuple(asked))))
     return left
-
-
-def _all(since_ms: int) -> LogFilter:
-    return LogFilter(from_ms=since_ms)

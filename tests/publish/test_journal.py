@@ -53,7 +53,7 @@ def test_a_torn_last_line_is_dropped(path: Path):
     with journal(path) as memory:
         memory.settled([TAKEN])
     whole = path.read_bytes()
-    path.write_bytes(whole + b'{"accepted":"b","finger')
+    path.write_bytes(whole + b'{"accepted":[["b","finger')
     with journal(path) as memory:
         assert set(memory.accepted) == {"a"}
         memory.sending(["c"], 1)
@@ -96,7 +96,7 @@ def test_two_writers_at_once_are_refused(path: Path):
         (b"[1]\n", "line 1"),
         (b'{"qsops_journal":99,"target":"local","scope":"scope"}\n', "version"),
         (b'{"qsops_journal":1,"target":"local","scope":"scope"}\n{"what":1}\n', "no known kind"),
-        (b'{"qsops_journal":1,"target":"local","scope":"scope"}\n{"accepted":"a"}\n', "no known kind"),
+        (b'{"qsops_journal":1,"target":"local","scope":"scope"}\n{"accepted":[["a"]]}\n', "no known kind"),
     ],
 )
 def test_a_damaged_journal_is_no_reason_to_send_twice(path: Path, lines: bytes, named: str):

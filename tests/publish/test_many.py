@@ -26,7 +26,7 @@ class Job:
 
     async def run(self, rows: list[dict] | None = None, **options) -> list[Outcome]:
         with Journal(self.path, target="local", scope=URL) as journal:
-            messages = keyed(ROWS if rows is None else rows, "key", {"url": URL})
+            messages = keyed(ROWS if rows is None else rows, "key", {"url": URL}, URL)
             options = {"limits": LIMITS, **options}
             return await publish_many(self.client, messages, journal, clock=self.clock, **options)
 

@@ -11,7 +11,7 @@ URL = "https://app.example/hook"
 
 
 def one(row: dict, **fixed: object):
-    (made,) = keyed([row], "id", {"url": URL, **fixed})
+    (made,) = keyed([row], "id", {"url": URL, **fixed}, "scope")
     return made
 
 
@@ -49,9 +49,9 @@ def test_a_misspelt_option_is_not_sent_as_none():
 def test_a_row_may_name_its_destination():
     """A column url or group takes the place of the shared destination, of either kind."""
     assert one({"id": 1, "group": "g"}).message.destination == "g"
-    (made,) = keyed([{"id": 1, "url": "https://other.example"}], "id", {})
+    (made,) = keyed([{"id": 1, "url": "https://other.example"}], "id", {}, "scope")
     assert made.message.destination == "https://other.example"
-    (lost,) = keyed([{"id": 1}], "id", {})
+    (lost,) = keyed([{"id": 1}], "id", {}, "scope")
     assert "url or group" in lost.error
 
 
@@ -70,7 +70,7 @@ def test_text_of_a_file_becomes_what_the_argument_needs():
 def test_bad_rows_are_reported_and_the_others_go_through():
     """A row without a key, with one seen before, or with a bad value is one error, not the end."""
     rows = [{"id": 1}, {"id": None}, {"id": 1}, {"name": "x"}, {"id": 2, "delay": "soon"}, {"id": 3}]
-    made = list(keyed(rows, "id", {"url": URL}))
+    made = list(keyed(rows, "id", {"url": URL}, "scope"))
     assert [bool(row.message) for row in made] == [True, False, False, False, False, True]
     assert "row 2 has no key" in made[1].error
     assert "row 3 repeats the key '1'" in made[2].error
@@ -79,16 +79,33 @@ def test_bad_rows_are_reported_and_the_others_go_through():
 
 def test_a_key_may_be_computed():
     """Where no column names a row, a function of it does."""
-    (made,) = keyed([{"a": 1, "b": 2}], lambda row: f"{row['a']}-{row['b']}", {"url": URL})
+    (made,) = keyed([{"a": 1, "b": 2}], lambda row: f"{row['a']}-{row['b']}", {"url": URL}, "scope")
     assert made.key == "1-2"
+
+
+def test_a_key_makes_the_deduplication_id():
+    """The same key in the same scope is the same message; another scope, or a row's own id, is its own affair."""
+    first, again = one({"id": 1}).message, one({"id": 1, "delay": "5m"}).message
+    assert first.deduplication_id == again.deduplication_id
+    assert ":" not in first.deduplication_id
+    (elsewhere,) = keyed([{"id": 1}], "id", {"url": URL}, "other scope")
+    assert elsewhere.message.deduplication_id != first.deduplication_id
+    assert one({"id": 1, "deduplication_id": "own"}).message.deduplication_id == "own"
+    assert one({"id": 1}, content_based_deduplication=True).message.deduplication_id is None
+
+
+def test_one_deduplication_id_for_all_rows_is_refused():
+    """It would make all rows one message."""
+    with pytest.raises(SettingsError, match="one for all rows"):
+        one({"id": 1}, deduplication_id="same")
 
 
 def test_bad_shared_arguments_are_refused_before_the_first_row():
     """A mistake in what all rows share is one error, not ten thousand."""
     with pytest.raises(SettingsError, match="delay"):
-        next(keyed([{"id": 1}], "id", {"url": URL, "delay": "soon"}))
+        next(keyed([{"id": 1}], "id", {"url": URL, "delay": "soon"}, "scope"))
     with pytest.raises(SettingsError, match="delay"):
-        next(keyed([{"id": 1}], "id", {"delay": "soon"}))
+        next(keyed([{"id": 1}], "id", {"delay": "soon"}, "scope"))
 
 
 @pytest.fixture
@@ -100,7 +117,7 @@ EXPECTED = [{"id": 1, "name": "Zoë", "score": 0.5}, {"id": 2, "name": None, "sc
 
 
 def bodies(source: object) -> list:
-    return [json.loads(row.message.body) for row in keyed(read_rows(source), "id", {"url": URL})]
+    return [json.loads(row.message.body) for row in keyed(read_rows(source), "id", {"url": URL}, "scope")]
 
 
 def test_every_source_gives_the_same_messages(frame: pd.DataFrame, tmp_path: Path):
