@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from qsops.clock import Clock
 from qsops.models import LedgerEntry, Publish
@@ -15,6 +15,9 @@ from service.settings import Settings
 from service.store import Outgoing, Store
 
 __all__ = ["Accepted", "Ingest"]
+
+#: What has just failed is not tried again at once.
+WAIT_MS: Final = 1_000
 
 
 class Outbox(Protocol):
@@ -100,4 +103,4 @@ def _entry(event: Event, result: Result, now_ms: int) -> LedgerEntry:
 
 
 def _outgoing(event: Event, message: Publish, failure: Failure) -> Outgoing:
-    return Outgoing(message, event.id, failure.reason, failure.parked)
+    return Outgoing(message, event.id, failure.reason, failure.parked, wait_ms=0 if failure.parked else WAIT_MS)

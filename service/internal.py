@@ -58,7 +58,7 @@ class Internal:
 
     async def relay(self) -> dict[str, Any]:
         """Send the outbox now; what is left of it, and how publishing has failed since this process started."""
-        drained = await self._relay.drain()
+        drained = await self._relay.drain(everything=True)
         self._relay.wake()
         backlog = await self._store.backlog()
         return {

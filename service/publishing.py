@@ -28,7 +28,16 @@ from service.processing import deduplication_id
 from service.settings import Settings
 from service.tally import Tally
 
-__all__ = ["CONSUMER_PATH", "FAILURE_PATH", "Failure", "Publisher", "Result", "failure_of", "message_of"]
+__all__ = [
+    "CONSUMER_PATH",
+    "FAILURE_PATH",
+    "PUBLISH_FAILED",
+    "Failure",
+    "Publisher",
+    "Result",
+    "failure_of",
+    "message_of",
+]
 
 CONSUMER_PATH: Final = "/api/qstash/instagram-ingestion"
 FAILURE_PATH: Final = "/api/qstash/failure"

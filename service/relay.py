@@ -33,6 +33,14 @@ class Drained:
     parked: int = 0
     answered: bool = True
 
+    def __add__(self, other: Drained) -> Drained:
+        return Drained(
+            self.sent + other.sent,
+            self.postponed + other.postponed,
+            self.parked + other.parked,
+            self.answered and other.answered,
+        )
+
 
 class Relay:
     """Sends the outbox: :meth:`wake` starts it, :meth:`aclose` stops it. What is in between is sent again."""
@@ -55,17 +63,14 @@ class Relay:
         if self._running is None or self._running.done():
             self._running = asyncio.get_running_loop().create_task(self._run())
 
-    async def drain(self) -> Drained:
-        """Send all that is due now."""
-        total = Drained()
+    async def drain(self, *, everything: bool = False) -> Drained:
+        """Send what is due now, or ``everything`` that is not parked; each row once."""
+        total, after = Drained(), 0
+        now_ms = None if everything else self._clock.now_ms()
         async with self._sending:
-            while rows := await self._store.due(self._clock.now_ms(), BATCH):
-                done = await self._send(rows)
-                total = Drained(
-                    total.sent + done.sent, total.postponed + done.postponed, total.parked + done.parked, done.answered
-                )
-                if not done.answered:
-                    break
+            while total.answered and (rows := await self._store.due(now_ms, BATCH, after)):
+                total += await self._send(rows)
+                after = rows[-1].row_id
         return total
 
     async def aclose(self) -> None:
@@ -100,13 +105,7 @@ class Relay:
         if len(rows) > 1 and _is_refused(results):
             # One of them spoils the batch: halves find it, and only it is parked.
             middle = len(rows) // 2
-            first, second = await self._send(rows[:middle]), await self._send(rows[middle:])
-            return Drained(
-                first.sent + second.sent,
-                first.postponed + second.postponed,
-                first.parked + second.parked,
-                first.answered and second.answered,
-            )
+            return await self._send(rows[:middle]) + await self._send(rows[middle:])
         verdicts = [(row, self._verdict(row, result)) for row, result in zip(rows, results, strict=True)]
         await self._store.settle(verdicts, self._clock.now_ms())
         kinds = [type(verdict) for _, verdict in verdicts]

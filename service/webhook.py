@@ -21,7 +21,7 @@ from service.instagram import SIGNATURE_HEADER, signature_holds, updates
 from service.settings import Settings
 from service.tally import Refusal, Tally
 
-__all__ = ["BODY_LIMIT", "HANDSHAKE_REFUSED", "SIGNATURE_REFUSED", "WEBHOOK_PATH", "router"]
+__all__ = ["BODY_LIMIT", "HANDSHAKE_REFUSED", "SIGNATURE_REFUSED", "WEBHOOK_PATH", "events_of", "router"]
 
 WEBHOOK_PATH: Final = "/api/webhooks/instagram"
 #: 1,000 updates are up to 6.3 MB; an answer of 413 to a real POST is 36 hours of loss.
@@ -60,7 +60,7 @@ def router(settings: Settings, ingest: Ingest, clock: Clock, tally: Tally) -> AP
 
     async def _take(body: bytes) -> Response:
         try:
-            accepted = await ingest.accept(_events(body, clock.now_ms()))
+            accepted = await ingest.accept(events_of(body, clock.now_ms()))
         except Corrupt as error:
             return refusal(400, str(error))
         except StoreUnavailable as error:
@@ -79,7 +79,7 @@ def _single(values: Sequence[str]) -> str | None:
     return values[0] if len(values) == 1 else None
 
 
-def _events(body: bytes, now_ms: int) -> list[Event]:
+def events_of(body: bytes, now_ms: int) -> list[Event]:
     """The events of a POST. :raises Corrupt: when it is no JSON, or nested beyond what can be written again."""
     received_at = utc(now_ms)
     value = parse_json(body)

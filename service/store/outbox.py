@@ -20,6 +20,7 @@ insert into outbox (deduplication_id, event_id, path, headers, body, created_at_
 values (:deduplication_id, :event_id, :path, :headers, :body, :now_ms, :due_at_ms, :reason)
 on conflict (deduplication_id) do nothing
 """
+_FOREVER_MS: Final = 2**62
 
 
 def insert(connection: sqlite3.Connection, outgoing: Iterable[Outgoing], now_ms: int) -> None:
@@ -27,11 +28,12 @@ def insert(connection: sqlite3.Connection, outgoing: Iterable[Outgoing], now_ms:
     connection.executemany(_INSERT, [_values(one, now_ms) for one in outgoing])
 
 
-def due(connection: sqlite3.Connection, now_ms: int, limit: int) -> list[Queued]:
+def due(connection: sqlite3.Connection, now_ms: int | None, limit: int, after: int) -> list[Queued]:
     """The first rows that are due. :raises Corrupt: when one holds no request."""
     rows = connection.execute(
-        "select id, path, headers, body, event_id, attempts from outbox where due_at_ms <= ? order by id limit ?",
-        (now_ms, limit),
+        "select id, path, headers, body, event_id, attempts from outbox "
+        "where due_at_ms <= :now_ms and id > :after order by id limit :limit",
+        {"now_ms": _FOREVER_MS if now_ms is None else now_ms, "after": after, "limit": limit},
     )
     return [
         Queued(row_id, _publish(row_id, path, headers, body), event_id, attempts)
@@ -73,7 +75,7 @@ def _values(outgoing: Outgoing, now_ms: int) -> dict[str, object]:
         "headers": json.dumps(request.headers),
         "body": request.body,
         "now_ms": now_ms,
-        "due_at_ms": None if outgoing.parked else now_ms,
+        "due_at_ms": None if outgoing.parked else now_ms + outgoing.wait_ms,
         "reason": outgoing.reason,
     }
 

@@ -46,13 +46,14 @@ class Outgoing:
     """A message that is still to be published. Its deduplication id is its identity here, too.
 
     ``event_id`` is set where the message *is* the event, not something that its processing sends. ``reason`` says why
-    it was not published at once; a ``parked`` one is not tried again.
+    it was not published at once; a ``parked`` one is not tried again, others not for ``wait_ms``.
     """
 
     publish: Publish
     event_id: str | None = None
     reason: str | None = None
     parked: bool = False
+    wait_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +143,8 @@ class Store(Protocol):
         """The rows of a query, on what has been committed."""
         ...
 
-    async def due(self, now_ms: int, limit: int) -> list[Queued]:
-        """The first ``limit`` rows of the outbox that are due, oldest first."""
+    async def due(self, now_ms: int | None, limit: int, after: int = 0) -> list[Queued]:
+        """The first ``limit`` rows of the outbox behind row ``after`` that are due; with no time, all but parked ones."""
         ...
 
     async def settle(self, verdicts: Sequence[tuple[Queued, Verdict]], now_ms: int) -> None:

@@ -65,8 +65,8 @@ class SqliteStore:
     async def fetch(self, statement: Statement) -> list[Row]:
         return self._read(lambda connection: _rows(connection.execute(statement.sql, statement.parameters)))
 
-    async def due(self, now_ms: int, limit: int) -> list[Queued]:
-        return self._read(lambda connection: outbox.due(connection, now_ms, limit))
+    async def due(self, now_ms: int | None, limit: int, after: int = 0) -> list[Queued]:
+        return self._read(lambda connection: outbox.due(connection, now_ms, limit, after))
 
     async def settle(self, verdicts: Sequence[tuple[Queued, Verdict]], now_ms: int) -> None:
         def operation(connection: sqlite3.Connection) -> None:

@@ -1,0 +1,218 @@
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+
+from qsops.clock import ManualClock
+from service.envelope import decode
+from service.errors import StoreUnavailable
+from service.publishing import CONSUMER_PATH, FAILURE_PATH
+from service.rehearsal import APP_SECRET, VERIFY_TOKEN
+from service.samples import ACCOUNT, NAMES, encode, entry, item, post, sample, signed_headers
+from service.store import SqliteStore
+from service.webhook import BODY_LIMIT, HANDSHAKE_REFUSED, SIGNATURE_REFUSED, WEBHOOK_PATH
+from tests.service.rig import BASE, Rig, close, make_rig
+
+HELLO = encode(sample("message", mid="m", at_ms=1))
+
+
+def question(**parameters: str) -> dict[str, str]:
+    given = {"mode": "subscribe", "verify_token": VERIFY_TOKEN, "challenge": "1158201444", **parameters}
+    return {f"hub.{name}": value for name, value in given.items()}
+
+
+async def test_the_handshake_answers_the_challenge(rig: Rig):
+    """Meta gets its challenge back as the plain body."""
+    answer = await rig.http.get(WEBHOOK_PATH, params=question())
+    assert (answer.status_code, answer.text) == (200, "1158201444")
+    assert answer.headers["content-type"].startswith("text/plain")
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        question(verify_token="wrong"),
+        question(verify_token=""),
+        question(mode="unsubscribe"),
+        {},
+        question(verify_token="ü"),
+    ],
+)
+async def test_a_handshake_with_another_token_is_refused(rig: Rig, parameters: dict[str, str]):
+    """Whoever does not know the verify token cannot subscribe us."""
+    answer = await rig.http.get(WEBHOOK_PATH, params=parameters)
+    assert (answer.status_code, answer.json()) == (403, {"error": HANDSHAKE_REFUSED})
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_every_sample_is_accepted(rig: Rig, name: str):
+    """Each kind in each container, unknown ones too, is answered 200 and published as one message."""
+    answer = await rig.post_sample(name)
+    assert (answer.status_code, answer.json()) == (200, {"accepted": 1, "duplicates": 0, "queued": 0})
+    (message,) = rig.qstash.published
+    event = decode(message.body)
+    assert message.labels == (event.kind,)
+    assert [entry.event_id for entry in await rig.ledger()] == [event.id]
+
+
+async def test_a_message_carries_its_own_retry_policy(rig: Rig):
+    """Retries, timeout, failure callback and identity are set on each message, never left to a plan's default."""
+    await rig.post_sample("message")
+    (message,) = rig.qstash.published
+    event_id = decode(message.body).id
+    assert message.destination == BASE + CONSUMER_PATH
+    assert (message.retries, message.timeout_s, message.callback) == (5, 30, None)
+    assert message.failure_callback is not None
+    assert message.failure_callback.url == BASE + FAILURE_PATH
+    assert ("Qsops-Event-Id", event_id) in message.headers
+    assert message.deduplication_id is not None
+    assert ":" not in message.deduplication_id
+    assert event_id not in message.deduplication_id
+
+
+async def test_one_post_is_one_batch_call(rig: Rig):
+    """A POST of many updates costs one request, and each update its own message."""
+    items = [item("message", f"m-{number}", number + 1) for number in range(200)]
+    answer = await rig.webhook(encode(post(entry(ACCOUNT, 1, messaging=items))))
+    assert answer.json() == {"accepted": 200, "duplicates": 0, "queued": 0}
+    assert len(rig.qstash.requests) == 1
+    assert len({message.deduplication_id for message in rig.qstash.published}) == 200
+
+
+async def test_repeats_are_not_published_again(rig: Rig):
+    """Meta repeats for 36 hours, QStash remembers 10 minutes: what the ledger knows is a duplicate."""
+    body = encode(post(entry(ACCOUNT, 1, messaging=[item("message", "m", 1), item("message", "m", 1)])))
+    assert (await rig.webhook(body)).json() == {"accepted": 1, "duplicates": 1, "queued": 0}
+    rig.clock.advance(11 * 60_000)
+    assert (await rig.webhook(body)).json() == {"accepted": 0, "duplicates": 2, "queued": 0}
+    assert len(rig.qstash.published) == 1
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-Hub-Signature-256": "sha256=" + "0" * 64},
+        {"X-Hub-Signature-256": signed_headers(APP_SECRET, HELLO)["X-Hub-Signature-256"].upper()},
+        {"X-Hub-Signature-256": "sha256=" + signed_headers(APP_SECRET, HELLO)["X-Hub-Signature-256"][7:].upper()},
+        {"X-Hub-Signature-256": signed_headers("another", HELLO)["X-Hub-Signature-256"]},
+        {"X-Hub-Signature": "sha1=" + "0" * 40},
+        {},
+    ],
+    ids=["wrong", "upper-case", "upper-case hex", "another secret", "sha1 only", "missing"],
+)
+async def test_an_unsigned_post_is_refused_and_leaves_nothing(rig: Rig, headers: dict[str, str]):
+    """Wrong, missing or upper-case signature: 403, nothing stored, nothing published, and it is counted."""
+    answer = await rig.http.post(WEBHOOK_PATH, content=HELLO, headers=headers)
+    assert (answer.status_code, answer.json()) == (403, {"error": SIGNATURE_REFUSED})
+    assert (rig.qstash.requests, await rig.count("events"), await rig.count("outbox")) == ([], 0, 0)
+    assert rig.service.tally.counts(WEBHOOK_PATH) == {"signature": 1}
+
+
+async def test_two_signatures_are_none(rig: Rig):
+    """Of two signature headers nobody can say which one holds."""
+    signed = signed_headers(APP_SECRET, HELLO)["X-Hub-Signature-256"]
+    headers = [("X-Hub-Signature-256", "sha256=0"), ("X-Hub-Signature-256", signed)]
+    assert (await rig.http.post(WEBHOOK_PATH, content=HELLO, headers=headers)).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"\xff\xfe{}", b"[" * 100_000, b'{"entry": [{"messaging": [{"a": NaN}]}]}'],
+    ids=["empty", "cut", "no utf-8", "deep", "nan"],
+)
+async def test_broken_json_is_400(rig: Rig, body: bytes):
+    """What is signed and yet no JSON is refused clearly, and leaves nothing."""
+    answer = await rig.webhook(body)
+    assert answer.status_code == 400
+    assert "JSON" in answer.json()["error"]
+    assert (rig.qstash.requests, await rig.count("events")) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    "text", ["\ud83d", "\0", "a\ud800b", "👩‍👩‍👧" * 50], ids=["half an emoji", "nul", "half in text", "families"]
+)
+async def test_odd_text_reaches_the_database(rig: Rig, text: str):
+    """Half an emoji or a NUL must not make an event unprocessable: it is replaced where databases cannot hold it."""
+    body = post(entry(ACCOUNT, 1, messaging=[item("message", "m", 1)]))
+    body["entry"][0]["messaging"][0]["message"]["text"] = text
+    assert (await rig.webhook(encode(body))).status_code == 200
+    assert (await rig.deliver(rig.qstash.published[0].body)).status_code == 200
+    (row,) = await rig.rows("select text from direct_messages")
+    assert row["text"] == text.replace("\ud83d", "\ufffd").replace("\ud800", "\ufffd").replace("\0", "\ufffd")
+
+
+async def endless(total: int) -> AsyncIterator[bytes]:
+    sent = 0
+    while sent < total:
+        sent += 1 << 20
+        yield b"x" * (1 << 20)
+
+
+async def test_a_body_over_the_limit_is_413_as_soon_as_it_is_told(rig: Rig):
+    """A Content-Length over the limit is refused before a byte is read."""
+    answer = await rig.http.post(WEBHOOK_PATH, content=b"x" * (BODY_LIMIT + 1))
+    assert answer.status_code == 413
+    assert str(BODY_LIMIT) in answer.json()["error"]
+
+
+async def test_a_body_over_the_limit_is_413_while_it_is_read():
+    """A body that does not tell its length is cut off at the limit, not read to its end."""
+    rig = make_rig()
+    messages_read = 0
+
+    async def counting(scope, receive, send):  # type: ignore[no-untyped-def]
+        async def counted():  # type: ignore[no-untyped-def]
+            nonlocal messages_read
+            messages_read += 1
+            return await receive()
+
+        await rig.app(scope, counted, send)
+
+    import httpx
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(counting), base_url="http://x") as http:
+        answer = await http.post(WEBHOOK_PATH, content=endless(1 << 30))
+    assert answer.status_code == 413
+    # What lies behind the answer is thrown away up to a bound; a gigabyte is not read.
+    assert messages_read < 100
+    await close(rig)
+
+
+async def test_a_body_of_just_the_limit_is_read(rig: Rig):
+    """1,000 updates are up to 6.3 MB: the limit leaves room, and is exact."""
+    body = b'{"entry":[],"pad":"' + b"x" * (BODY_LIMIT - 21) + b'"}'
+    assert len(body) == BODY_LIMIT
+    assert (await rig.webhook(body)).status_code == 200
+
+
+class Away(SqliteStore):
+    """A store that is switched off and on."""
+
+    def __init__(self) -> None:
+        super().__init__(":memory:")
+        self.away = False
+
+    async def known(self, event_ids):  # type: ignore[no-untyped-def, override]
+        if self.away:
+            raise StoreUnavailable("switched off")
+        return await super().known(event_ids)
+
+
+async def test_without_a_database_meta_is_asked_to_repeat():
+    """What cannot be stored is answered 503 with Retry-After, and taken when it comes again."""
+    store = Away()
+    rig = make_rig(ManualClock(), store)
+    store.away = True
+    answer = await rig.webhook(HELLO)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
+    assert rig.qstash.requests == []
+    store.away = False
+    assert (await rig.webhook(HELLO)).json()["accepted"] == 1
+    await close(rig)
+
+
+async def test_unknown_shapes_are_taken_and_kept(rig: Rig):
+    """Never 4xx or 5xx for something merely new."""
+    for body in ({"object": "instagram"}, [], {"entry": [{"id": "1", "orbits": [1]}]}, {"entry": [5]}):
+        answer = await rig.webhook(json.dumps(body).encode())
+        assert (answer.status_code, answer.json()["accepted"]) == (200, 1)
