@@ -10,7 +10,7 @@ from qsops.figures.renderer import BLUE, GREY, ORANGE, themed
 __all__ = ["latency"]
 
 _SERIES = {"p50_s": ("median", BLUE), "p90_s": ("90th percentile", ORANGE), "max_s": ("slowest", GREY)}
-_TIME = altair.Axis(format="%d %b %H:%M", tickCount=6, labelAngle=0, labelOverlap=True, labelFlush=False, grid=False)
+_SHORT = pd.Timedelta(minutes=10)
 _SECONDS = altair.Axis(labelExpr="format(datum.value, datum.value < 1 ? '~g' : ',d')", tickCount=5)
 
 
@@ -30,10 +30,19 @@ def latency(frame: pd.DataFrame) -> altair.Chart:
         )
         .mark_line(point=altair.OverlayMarkDef(size=40), strokeWidth=2)
         .encode(
-            x=altair.X("created_at:T", title="created at (UTC)", scale=altair.Scale(type="utc"), axis=_TIME),
+            x=altair.X(
+                "created_at:T", title="created at (UTC)", scale=altair.Scale(type="utc"), axis=_time_axis(frame)
+            ),
             y=altair.Y("seconds:Q", title="time to deliver (s)", scale=altair.Scale(type="log"), axis=_SECONDS),
             color=altair.Color("series:N", scale=altair.Scale(domain=list(labels), range=list(colours))),
             tooltip=["created_at:T", "series:N", altair.Tooltip("seconds:Q", format=",.3~f")],
         )
     )
     return themed(chart)
+
+
+def _time_axis(frame: pd.DataFrame) -> altair.Axis:
+    """Ticks that differ from each other: with seconds over minutes, with the day over hours."""
+    span = frame["created_at"].max() - frame["created_at"].min()
+    form = "%H:%M:%S" if span < _SHORT else "%d %b %H:%M"
+    return altair.Axis(format=form, tickCount=6, labelAngle=0, labelOverlap=True, labelFlush=False, grid=False)
