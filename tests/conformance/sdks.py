@@ -20,7 +20,7 @@ from qstash.log import LogState
 
 from tests.standins.processes import ChildProcess
 
-__all__ = ["JavaScriptSdk", "Letter", "Log", "Message", "Published", "PythonSdk", "Sdk", "SdkError"]
+__all__ = ["JavaScriptSdk", "Letter", "Log", "Message", "Node", "Published", "PythonSdk", "Sdk", "SdkError"]
 
 NEEDS_NODE: Final = (
     "the JavaScript SDK is tested with Node 20 or later and npm, and {missing}. "
@@ -95,8 +95,6 @@ class Sdk(Protocol):
     def verify(self, keys: tuple[str, str], signature: str, body: str, url: str) -> None:
         """Raises SdkError unless the signature holds."""
         ...
-
-    def close(self) -> None: ...
 
 
 class PythonSdk:
@@ -180,12 +178,27 @@ class PythonSdk:
         self._runner.close()
 
 
-class JavaScriptSdk:
-    """@upstash/qstash in a Node process; ``config`` is its Client's, and ``environment`` all that Node is given."""
+class Node(ChildProcess):
+    """A Node process that drives @upstash/qstash; ``environment`` is all that it is given."""
 
-    def __init__(self, config: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> None:
-        self._config = dict(config)
-        self._node = ChildProcess([_node(), "driver.mjs"], cwd=_JS, environment=environment, listens=True)
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        super().__init__([_node(), "driver.mjs"], cwd=_JS, environment=environment, listens=True)
+
+    def ask(self, config: Mapping[str, Any], path: list[str], *args: Any) -> Any:
+        """What a method of the SDK, made with ``config``, answers; its errors become SdkError."""
+        self.say(json.dumps({"config": config, "path": path, "args": args}))
+        reply = json.loads(self.wait_for_line(r"^reply (.*)$")[1])
+        if "error" in reply:
+            raise SdkError(f"{reply['error']['message']} (status {reply['error']['status']})")
+        return reply["value"]
+
+
+class JavaScriptSdk:
+    """@upstash/qstash for JavaScript, in ``node``; ``config`` is its Client's."""
+
+    def __init__(self, node: Node, config: Mapping[str, Any]) -> None:
+        self._node = node
+        self._config = config
 
     def publish(self, url: str, body: str, **options: Any) -> Published:
         return _wire_published(self.call("publish", {"url": url, "body": body, **_camel(options)}))
@@ -256,21 +269,11 @@ class JavaScriptSdk:
 
     def verify_as_configured(self, config: dict[str, str], signature: str, body: str, url: str) -> None:
         """Verify with a Receiver of this config; empty, it takes its keys where the SDK finds them."""
-        self._ask(config, ["verify"], {"signature": signature, "body": body, "url": url})
+        self._node.ask(config, ["verify"], {"signature": signature, "body": body, "url": url})
 
     def call(self, method: str, *args: Any) -> Any:
         """Call a method of the Client, e.g. ``dlq.retry``, and return what its promise brings."""
-        return self._ask(self._config, method.split("."), *args)
-
-    def _ask(self, config: dict[str, Any], path: list[str], *args: Any) -> Any:
-        self._node.say(json.dumps({"config": config, "path": path, "args": args}))
-        reply = json.loads(self._node.wait_for_line(r"^reply (.*)$")[1])
-        if "error" in reply:
-            raise SdkError(f"{reply['error']['message']} (status {reply['error']['status']})")
-        return reply["value"]
-
-    def close(self) -> None:
-        self._node.terminate()
+        return self._node.ask(self._config, method.split("."), *args)
 
 
 def _node() -> str:

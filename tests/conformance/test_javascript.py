@@ -1,8 +1,10 @@
+from collections.abc import Iterator
+
 import pytest
 
 from tests.conformance.conftest import JAVASCRIPT
 from tests.conformance.destination import Destination
-from tests.conformance.sdks import JavaScriptSdk, SdkError
+from tests.conformance.sdks import JavaScriptSdk, Node, SdkError
 from tests.conformance.servers import DEV_KEYS, EngineServer, Server
 
 
@@ -55,12 +57,11 @@ def test_a_bulk_call_by_label_walks_to_its_end(
 
 
 @pytest.fixture(params=JAVASCRIPT)
-def in_dev_mode(engine: EngineServer, empty_home: dict[str, str]):
+def in_dev_mode(engine: EngineServer, empty_home: dict[str, str]) -> Iterator[JavaScriptSdk]:
     """The SDK as a developer has it: QSTASH_DEV=true, the engine's port, and nothing else."""
     port = engine.url.rpartition(":")[2]
-    sdk = JavaScriptSdk({}, environment={**empty_home, "QSTASH_DEV": "true", "QSTASH_DEV_PORT": port})
-    yield sdk
-    sdk.close()
+    with Node({**empty_home, "QSTASH_DEV": "true", "QSTASH_DEV_PORT": port}) as node:
+        yield JavaScriptSdk(node, {})
 
 
 def test_dev_mode_finds_the_engine(in_dev_mode: JavaScriptSdk, engine: EngineServer, destination: Destination):
@@ -84,4 +85,4 @@ def test_a_machine_without_node_is_told_what_to_do(node: str, monkeypatch: pytes
     else:
         monkeypatch.setattr("shutil.which", lambda _: None)
     with pytest.raises(AssertionError, match=r"install\.sh, or set QSOPS_TESTS_WITHOUT_NODE=1"):
-        JavaScriptSdk({})
+        Node()
