@@ -23,6 +23,7 @@ from qsops.errors import (
     Unreachable,
 )
 from qsops.models import Callback, ItemError, Publish, Receipt
+from qsops.wire.publishing import fits_batch
 from service.envelope import EVENT_ID_HEADER, Event, encode
 from service.processing import deduplication_id
 from service.settings import Settings
@@ -73,23 +74,33 @@ class Publisher:
 
     async def send(self, messages: Sequence[Publish]) -> list[Result]:
         """What became of each message, in order; nothing is raised for what QStash or the network did."""
-        results = await self._send(messages)
-        for result in results:
+        results: dict[int, Result] = {}
+        for group in _groups(messages):
+            answers = await self._send([messages[number] for number in group])
+            results.update(zip(group, answers, strict=True))
+        for result in results.values():
             if isinstance(result, Failure):
                 self._tally.count(PUBLISH_FAILED, result.name)
-        return results
+        return [results[number] for number in range(len(messages))]
 
     async def _send(self, messages: Sequence[Publish]) -> list[Result]:
         try:
             async with asyncio.timeout(self._patience_s):
                 if len(messages) == 1:
-                    # By itself a message is refused by itself, and may hold what a batch cannot: any bytes.
+                    # By itself a message is refused by itself.
                     return [(await self._client.publish(messages[0]))[0]]
                 return [_of_item(answer) for answer in await self._client.batch(messages)]
         except TimeoutError:
             return [Failure("timeout", f"no answer within {self._patience_s:g} s")] * len(messages)
         except QsopsError as error:
             return [_in_batch(failure_of(error), len(messages))] * len(messages)
+
+
+def _groups(messages: Sequence[Publish]) -> list[list[int]]:
+    """The numbers of the messages that go in one request each: what no batch can hold goes by itself."""
+    together = [number for number, message in enumerate(messages) if fits_batch(message)]
+    alone = [[number] for number, message in enumerate(messages) if not fits_batch(message)]
+    return [together, *alone] if together else alone
 
 
 def message_of(event: Event, settings: Settings) -> Publish:

@@ -144,7 +144,7 @@ class Store(Protocol):
         ...
 
     async def due(self, now_ms: int | None, limit: int, after: int = 0) -> list[Queued]:
-        """The first ``limit`` rows of the outbox behind row ``after`` that are due; with no time, all but parked ones."""
+        """The first ``limit`` rows of the outbox behind row ``after`` that are due; without a time, all not parked."""
         ...
 
     async def settle(self, verdicts: Sequence[tuple[Queued, Verdict]], now_ms: int) -> None:
