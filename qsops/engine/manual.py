@@ -118,4 +118,5 @@ class ManualDriver:
         if timer_ms is not None:
             # A timer that did not fire just now lies ahead, whatever its seconds round to.
             timer_ms = max(timer_ms, self._clock.now_ms() + 1)
-        return min((at_ms for at_ms in (self.next_due_ms(), timer_ms) if at_ms is not None), default=None)
+        due_ms = self.next_due_ms() if len(self._in_flight) < self._limit else None
+        return min((at_ms for at_ms in (due_ms, timer_ms) if at_ms is not None), default=None)
