@@ -87,7 +87,8 @@ class ChildProcess:
 
     def terminate(self) -> None:
         """SIGTERM, then SIGKILL after BOUND_S; harmless once the child has ended."""
-        self._process.terminate()
+        if self._process.poll() is None:
+            self._process.terminate()
         try:
             self._process.wait(BOUND_S)
         except subprocess.TimeoutExpired:

@@ -46,9 +46,3 @@ class Faults:
         if fault.times == 0:
             self._coming.remove(fault)
         return fault
-
-    def open_gates(self) -> None:
-        """Let every held answer out."""
-        for fault in self._coming:
-            if fault.gate is not None:
-                fault.gate.open()
