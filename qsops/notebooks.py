@@ -15,6 +15,7 @@ __all__ = ["RUNS", "copy", "live_notebooks"]
 RUNS: Final = "runs"
 _FOLDER: Final = "notebooks"
 _BANNER_ID: Final = "qsops-copy"
+_TARGET: Final = "TARGET"
 _LIVE: Final = ("yes", "read-only")
 
 Notebook = dict[str, Any]
@@ -79,16 +80,16 @@ def _cleared(cell: dict[str, Any], source: Path, target: str) -> dict[str, Any]:
 
 
 def _with_target(source_text: str, source: Path, target: str) -> str:
-    """The cell with ``target = …`` replaced, and nothing else: its comments explain the other parameters."""
+    """The cell with ``TARGET = …`` replaced, and nothing else: its comments explain the other parameters."""
     for statement in ast.parse(source_text).body:
-        if isinstance(statement, ast.Assign) and [ast.unparse(name) for name in statement.targets] == ["target"]:
+        if isinstance(statement, ast.Assign) and [ast.unparse(name) for name in statement.targets] == [_TARGET]:
             value, lines = statement.value, source_text.splitlines(keepends=True)
             line = lines[value.lineno - 1].encode()
             lines[value.lineno - 1] = (
                 line[: value.col_offset].decode() + repr(target) + line[value.end_col_offset :].decode()
             )
             return "".join(lines)
-    raise Corrupt(f"{source}: its parameters cell sets no target")
+    raise Corrupt(f"{source}: its parameters cell sets no {_TARGET}")
 
 
 def _banner(notebook: Notebook, source: Path, target: str) -> dict[str, Any]:

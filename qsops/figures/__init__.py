@@ -6,10 +6,11 @@ same name; plain marks only, since the Vega-Lite inside JupyterLab is older than
 
 from __future__ import annotations
 
+from qsops.figures.failures import failures
 from qsops.figures.latency import latency
 from qsops.figures.renderer import enable, svg
 from qsops.figures.retry_ladder import retry_ladder
 
-__all__ = ["latency", "retry_ladder", "svg"]
+__all__ = ["failures", "latency", "retry_ladder", "svg"]
 
 enable()

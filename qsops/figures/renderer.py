@@ -38,11 +38,11 @@ def enable() -> None:
     altair.data_transformers.enable("default", consolidate_datasets=False)
 
 
-def themed(chart: AnyChart) -> AnyChart:
-    """``chart`` in the house's form: one size, quiet axes, a title at the left."""
+def themed(chart: AnyChart, *, height: int = 260) -> AnyChart:
+    """``chart`` in the house's form: one width, quiet axes, a title at the left; ``height`` in pixels."""
     sized: Any = chart
     themed_chart: AnyChart = (
-        sized.properties(width=680, height=260)
+        sized.properties(width=680, height=height)
         .configure(font=_FONT, background="white")
         .configure_view(stroke=None)
         .configure_axis(

@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 import altair
+import pandas as pd
 import pytest
 
 from qsops import analysis, figures
@@ -17,6 +18,7 @@ def bundle(chart: Any) -> dict[str, Any]:
 
 
 CHARTS = {
+    "failures": lambda: figures.failures(analysis.failures(ATTEMPTS)),
     "latency": lambda: figures.latency(analysis.latency(MESSAGES)),
     "retry_ladder": lambda: figures.retry_ladder(analysis.retry_ladder(ATTEMPTS)),
 }
@@ -51,7 +53,25 @@ def test_axes_have_titles_with_units(chart: Any):
     """Every axis says what it shows, and a duration in which unit; times are UTC."""
     text = json.dumps(chart.to_dict())
     assert '"subtitle"' in text
-    assert "(s)" in text or "attempts" in text
+    assert "(s)" in text or "attempts" in text or "messages" in text
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_nothing_gives_an_empty_figure(name: str):
+    """A range without messages is no error: the figure has its title and no marks."""
+    verb, rows = getattr(analysis, name), MESSAGES if name == "latency" else ATTEMPTS
+    assert bundle(getattr(figures, name)(verb(rows.iloc[:0])))["text/plain"].startswith("<figure: ")
+
+
+def test_a_destination_that_gave_no_answer_is_named_so():
+    """A connection that failed has no status, or 0: the bar says "no answer", and whether the messages were saved."""
+    failed = pd.DataFrame({"url": ["https://c.example"] * 2, "response_status": [0, None], "error": ["x", "y"]})
+    counted = failed.assign(attempts=[3, 2], messages=[3, 2], recovered=[1, 0]).astype({"response_status": "Int64"})
+    bars = figures.failures(counted).to_dict()["data"]["values"]
+    assert {(bar["row"], bar["outcome"], bar["messages"]) for bar in bars} == {
+        ("https://c.example  ·  no answer", "delivered later", 1),
+        ("https://c.example  ·  no answer", "not delivered", 4),
+    }
 
 
 def test_importing_the_toolkit_loads_no_charts():

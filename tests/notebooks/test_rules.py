@@ -54,7 +54,7 @@ def test_the_first_output_is_the_banner(path: Path):
     first = next(cell for cell in cells(path, "code") if cell["outputs"])
     text = json.dumps(first["outputs"][0])
     assert "embedded" in text
-    assert re.search(r"read-only|may write|writes", text)
+    assert re.search(r"read and write|read only", text)
 
 
 def test_it_says_whether_it_can_run_live(path: Path):
@@ -93,7 +93,8 @@ def test_it_prints_no_secret_and_nothing_that_varies(path: Path):
 
 
 def test_it_waits_by_settling(path: Path):
-    """A notebook that may run live settles; it moves no clock (rule 32)."""
+    """A notebook that may run live settles; it moves no clock but in a scene it makes on the embedded engine (rule 32)."""
     live = json.loads(path.read_text())["metadata"]["qsops"]["live"]
     if live != "no":
-        assert [source(cell) for cell in cells(path, "code") if ".advance(" in source(cell)] == []
+        moving = [source(cell) for cell in cells(path, "code") if ".advance(" in source(cell)]
+        assert [text for text in moving if not text.startswith('if TARGET == "embedded":\n')] == []

@@ -1,0 +1,55 @@
+"""Failures by destination and answer, and what later attempts made good."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import altair
+import pandas as pd
+
+from qsops.figures.renderer import BLUE, ORANGE, themed
+
+__all__ = ["ROWS_LIMIT", "failures"]
+
+#: How many rows of the frame are drawn, the first ones: they are the most frequent.
+ROWS_LIMIT: Final = 15
+_STEP_PX: Final = 34
+_SERIES: Final = {"delivered later": BLUE, "not delivered": ORANGE}
+
+
+def failures(frame: pd.DataFrame) -> altair.Chart:
+    """Messages that failed at least once, from the frame of :func:`qsops.analysis.failures`.
+
+    One bar for each destination and status, in the order of the frame, at most :data:`ROWS_LIMIT`; a message that met
+    two different answers stands in two bars. The error's text stays in the frame.
+    """
+    long = _bars(frame.head(ROWS_LIMIT))
+    rows = list(dict.fromkeys(long["row"]))
+    axis = altair.Axis(labelLimit=330, domain=False, ticks=False, labelPadding=8)
+    subtitle = "messages with at least one failed attempt, by destination and answer"
+    chart: altair.Chart = (
+        altair.Chart(long, title=altair.Title("Failures", subtitle=subtitle))
+        .mark_bar(height=18)
+        .encode(
+            y=altair.Y("row:N", title=None, sort=rows, axis=axis),
+            x=altair.X("messages:Q", title="messages", stack=True, axis=altair.Axis(format="d", tickMinStep=1)),
+            color=altair.Color("outcome:N", scale=altair.Scale(domain=list(_SERIES), range=list(_SERIES.values()))),
+            order="order:Q",
+            tooltip=["row:N", "outcome:N", "messages:Q"],
+        )
+    )
+    return themed(chart, height=max(1, len(rows)) * _STEP_PX)
+
+
+def _bars(frame: pd.DataFrame) -> pd.DataFrame:
+    answered = frame["response_status"].notna() & (frame["response_status"] != 0).fillna(False)
+    status = frame["response_status"].astype("str").where(answered, "no answer")
+    wide = pd.DataFrame(
+        {
+            "row": frame["url"].astype("str") + "  ·  " + status,
+            "delivered later": frame["recovered"].astype(int),
+            "not delivered": (frame["messages"] - frame["recovered"]).astype(int),
+        }
+    )
+    long = wide.groupby("row", sort=False).sum().reset_index().melt("row", list(_SERIES), "outcome", "messages")
+    return long.assign(order=(long["outcome"] == "not delivered").astype(int))
