@@ -49,11 +49,11 @@ async def test_both_shapes_mean_the_same(client: Client, hosted: HostedQStash):
 
 async def test_what_nobody_knows_is_kept(client: Client, hosted: HostedQStash):
     """Unknown states and fields are kept as they came, next to entries that are known."""
-    hosted.log("TELEPORTED", novelty={"a": [1]}, other=None)
+    hosted.log("TELEPORTED", novelty={"a": [1]}, other=0)
     hosted.log("ACTIVE")
     known, unknown = (await client.logs(LogFilter())).items
     assert (known.state, unknown.state) == ("ACTIVE", "TELEPORTED")
-    assert unknown.extra == {"novelty": {"a": [1]}, "other": None}
+    assert unknown.extra == {"novelty": {"a": [1]}, "other": 0}
 
 
 @pytest.mark.parametrize("field", ["time", "messageId", "url", "state"])
