@@ -35,5 +35,7 @@ def _lines(frame: pd.DataFrame) -> Iterator[str]:
     if frame.empty:
         yield f"{_INDENT}none"
         return
-    for line in frame.to_string(index=False, na_rep="").splitlines():
+    # As objects, since a column of numbers has no empty text.
+    shown = frame.astype(object).where(frame.notna(), "-")
+    for line in shown.to_string(index=False).splitlines():
         yield f"{_INDENT}{line}".rstrip()

@@ -1,22 +1,37 @@
-"""Being stopped: SIGTERM and a closed terminal end what runs as Ctrl-C does, so that children are stopped in order."""
+"""Being stopped: Ctrl-C, SIGTERM and a closed terminal end what runs alike, and never between two halves of a step."""
 
 from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
-__all__ = ["interruptible"]
+__all__ = ["interruptible", "uninterrupted"]
 
-_ALSO = (signal.SIGTERM, signal.SIGHUP)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@dataclass(slots=True)
+class _Stop:
+    """Signals are a matter of the whole process, and so is this: how many hold them off, and which one waits."""
+
+    holders: int = 0
+    waiting: signal.Signals | None = None
+
+
+_stop = _Stop()
 
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP raise ``KeyboardInterrupt`` inside; what they did before is restored. Main thread only."""
-    before: dict[signal.Signals, Any] = {number: signal.signal(number, _interrupt) for number in _ALSO}
+    """Let SIGINT, SIGTERM and SIGHUP raise ``KeyboardInterrupt`` inside; afterwards they do what they did before.
+
+    For the main thread alone.
+    """
+    before: dict[signal.Signals, Any] = {number: signal.signal(number, _interrupt) for number in _SIGNALS}
     try:
         yield
     finally:
@@ -24,5 +39,21 @@ def interruptible() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Hold a signal off until the end of this block: a child that runs but is not yet known would be left behind."""
+    _stop.holders += 1
+    try:
+        yield
+    finally:
+        _stop.holders -= 1
+        if _stop.waiting is not None and not _stop.holders:
+            waiting, _stop.waiting = _stop.waiting, None
+            raise KeyboardInterrupt(waiting.name)
+
+
 def _interrupt(number: int, _frame: FrameType | None) -> None:
+    if _stop.holders:
+        _stop.waiting = signal.Signals(number)
+        return
     raise KeyboardInterrupt(signal.Signals(number).name)

@@ -11,6 +11,7 @@ from qsops.errors import QsopsError
 from qsops.stack.child import Child
 from qsops.stack.ports import LOOPBACK
 from qsops.stack.programs import Probe, Program
+from qsops.stack.signals import uninterrupted
 
 __all__ = ["Stack"]
 
@@ -44,7 +45,8 @@ class Stack:
         :raises QsopsError: when one of them ends, or does not answer within 30 s; its log is quoted.
         """
         for program in programs:
-            self.children[program.name] = Child(program, self.folder)
+            with uninterrupted():
+                self.children[program.name] = Child(program, self.folder)
         for program in programs:
             self._await_ready(self.children[program.name])
 
@@ -57,8 +59,7 @@ class Stack:
         for child in killed:
             if not child.was_killed or self._revivals >= _REVIVALS:
                 raise QsopsError(child.epitaph())
-            self._revivals += 1
-            child.restart()
+            self._restart(child)
         for child in killed:
             self._await_ready(child)
         return [child.name for child in killed]
@@ -79,18 +80,21 @@ class Stack:
 
     def stop(self) -> None:
         """End every child, the last one started first: asked, and after six seconds forced."""
-        children = list(reversed(self.children.values()))
-        deadline = self._clock.monotonic_s() + _STOP_WITHIN_S
-        try:
+        # Impatience leaves no child behind: a second Ctrl-C is heard when all have ended.
+        with uninterrupted():
+            children = list(reversed(self.children.values()))
+            deadline = self._clock.monotonic_s() + _STOP_WITHIN_S
             for child in children:
                 child.terminate()
             for child in children:
                 child.ended_within(deadline - self._clock.monotonic_s())
-        finally:
-            # A second Ctrl-C comes here at once: impatience leaves no child behind.
-            for child in children:
                 child.kill()
             self.children.clear()
+
+    def _restart(self, child: Child) -> None:
+        self._revivals += 1
+        with uninterrupted():
+            child.restart()
 
     def _await_ready(self, child: Child) -> None:
         probe = child.program.probe
@@ -98,8 +102,7 @@ class Stack:
         while probe is not None and not _answers(probe):
             if child.ended_within(_PROBE_EVERY_S):
                 if child.was_killed and self._revivals < _REVIVALS:
-                    self._revivals += 1
-                    child.restart()
+                    self._restart(child)
                     continue
                 raise QsopsError(child.epitaph())
             if self._clock.monotonic_s() >= deadline:
