@@ -53,7 +53,7 @@ def publish_request(publish: Publish) -> Request:
 
     :raises SettingsError: the destination has parameters that QStash would take for its own.
     """
-    path, _, query = quote(publish.destination, safe=_PRINTABLE).partition("#")[0].partition("?")
+    path, _, query = _spelled(publish.destination).partition("?")
     if any(map(_is_ours, query.split("&"))):
         raise SettingsError(
             f"destination {publish.destination!r}: parameters named upstash-… or {TOKEN} would not reach it, since "
@@ -61,6 +61,11 @@ def publish_request(publish: Publish) -> Request:
         )
     prefix = PUBLISH_PATH if publish.queue is None else f"{ENQUEUE_PATH}{quote(publish.queue, safe='')}/"
     return Request("POST", prefix + path, query, encode_options(publish), publish.body)
+
+
+def _spelled(destination: str) -> str:
+    """A destination as it travels, in a path or in a batch: what is signed must not depend on which."""
+    return quote(destination, safe=_PRINTABLE).partition("#")[0]
 
 
 def parse_publish(request: Request) -> Publish:
@@ -105,7 +110,7 @@ def _batch_item(message: Publish) -> dict[str, Any]:
     if not fits_batch(message):
         raise SettingsError(f"the body for {message.destination!r} is not UTF-8: publish it by itself, not in a batch")
     item: dict[str, Any] = {
-        "destination": message.destination,
+        "destination": _spelled(message.destination),
         "body": message.body.decode(),
         "headers": _joined(message),
     }

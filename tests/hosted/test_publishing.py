@@ -33,6 +33,8 @@ TO = "https://example.com/hook"
             {"header": {"Content-Type": ["text/plain"], "Qsops-Event-Id": ["e1"]}},
         ),
         ({"body": "Olá 👋".encode()}, {"body": "Olá 👋"}),
+        ({"labels": ("ação",)}, {"label": "ação"}),
+        ({"headers": (("X-Name", "Olá 👋"),)}, {"header": {"X-Name": ["Olá 👋"]}}),
     ],
 )
 @pytest.mark.parametrize("how", ["publish", "batch"])
@@ -67,6 +69,24 @@ async def test_a_destination_arrives_as_it_was_given(client: Client, hosted: Hos
     """The destination is what will be signed: nothing on the way decodes, folds or escapes it."""
     (receipt,) = await client.publish(Publish(TO + rest))
     assert hosted.account.pending[receipt.message_id]["url"] == TO + rest
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ("https://example.com/ação?q=👋", "https://example.com/a%C3%A7%C3%A3o?q=%F0%9F%91%8B"),
+        ("https://example.com/a b", "https://example.com/a%20b"),
+        ("https://example.com/a#part", "https://example.com/a"),
+        ("https://example.com/%7Ea/../b", "https://example.com/%7Ea/../b"),
+    ],
+)
+async def test_a_destination_is_spelled_alike_by_itself_and_in_a_batch(
+    client: Client, hosted: HostedQStash, given: str, sent: str
+):
+    """What no request line can hold is escaped, once, and in the same way: the receiver checks the signed URL."""
+    (receipt,) = await client.publish(Publish(given))
+    ((batched,),) = await client.batch([Publish(given)])
+    assert [hosted.account.pending[r.message_id]["url"] for r in (receipt, batched)] == [sent, sent]
 
 
 async def test_bytes_that_are_no_text_arrive_unchanged(client: Client, hosted: HostedQStash):

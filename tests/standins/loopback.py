@@ -171,7 +171,7 @@ class LoopbackServer:
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         body = await request.content.read()
-        headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers)
+        headers = tuple((name.decode("latin-1"), _text(value)) for name, value in request.raw_headers)
         seen = Seen(request.method, _origin_form(request.raw_path), headers, body)
         with self._changed:
             self._seen.append(seen)
@@ -187,6 +187,14 @@ class LoopbackServer:
             body=answer.encoded(),
             headers={"Content-Type": "application/json", **answer.headers},
         )
+
+
+def _text(value: bytes) -> str:
+    """A header's value: UTF-8, as clients send it today, or else latin-1, in which any bytes mean something."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
 
 
 def _origin_form(target: str) -> str:
