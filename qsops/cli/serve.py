@@ -34,4 +34,8 @@ def serve(
     root = config.project_root()
     env = config.environment(root, os.environ)
     target = config.resolve(chosen(ctx).target, env, root)
-    run(service_environment(target, env, host=host, port=port), host=host, port=port)
+    run(service_environment(target, env, host=host, port=port), host=host, port=port, on_ready=_print_ready)
+
+
+def _print_ready(url: str) -> None:
+    typer.echo(f"service: {url} (Ctrl-C stops it)")

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Mapping
+import signal
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+import uvicorn
 
 from qsops.config import Target
 from qsops.errors import SettingsError
@@ -26,8 +31,10 @@ _KEPT_LOCALLY = (
 )
 
 
-def serve(environ: Mapping[str, str], *, host: str, port: int) -> None:
+def serve(environ: Mapping[str, str], *, host: str, port: int, on_ready: Callable[[str], None]) -> None:
     """Run the service until SIGINT or SIGTERM, told everything by ``environ``, which becomes this process's own.
+
+    ``on_ready`` gets the URL once requests are answered.
 
     :raises SettingsError: a setting is missing or malformed, the port is taken, or the service is not installed.
     """
@@ -42,9 +49,32 @@ def serve(environ: Mapping[str, str], *, host: str, port: int) -> None:
         raise SettingsError(
             f"the service needs {error.name}: install it with `pip install 'qsops[service]'`"
         ) from error
-    import uvicorn
+    config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, server_header=False)
+    _Server(config, on_ready).run()
 
-    uvicorn.run(app, host=host, port=port, log_config=None, access_log=False, server_header=False)
+
+class _Server(uvicorn.Server):
+    """uvicorn, which says when it is ready; being stopped is the way to end it, and no failure."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[str], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            host = self.config.host
+            self._on_ready(f"http://{f'[{host}]' if ':' in host else host}:{self.config.port}")
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """As uvicorn's own, but for its end: that raises the signal once more."""
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 def service_environment(target: Target, env: Mapping[str, str], *, host: str, port: int) -> dict[str, str]:
