@@ -33,7 +33,7 @@ def publish_rows(
     scope = _scope(fixed)
     messages = keyed(read_rows(rows), key, fixed, scope)
     path = _journal_path(wiring, scope) if journal is None else Path(journal)
-    with Journal(path, target=wiring.target.name, scope=scope) as memory:
+    with Journal(path, target=_account(wiring), scope=scope) as memory:
         outcomes = reporting(
             wiring,
             "publish_many",
@@ -60,10 +60,15 @@ def _scope(fixed: Mapping[str, Any]) -> str:
     return f"{destination} {fixed['queue']}" if "queue" in fixed else str(destination)
 
 
+def _account(wiring: Wiring) -> str:
+    """Whose messages they are: what one region or engine has taken says nothing of another."""
+    return f"{wiring.target.name} at {wiring.target.url}"
+
+
 def _journal_path(wiring: Wiring, scope: str) -> Path | None:
     if wiring.engine is not None:
         return None
-    digest = hashlib.sha256(scope.encode()).hexdigest()[:12]
+    digest = hashlib.sha256(f"{_account(wiring)} {scope}".encode()).hexdigest()[:12]
     return config.state_dir(wiring.root) / "publish" / f"{wiring.target.name}-{digest}.jsonl"
 
 

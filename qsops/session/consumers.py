@@ -8,6 +8,7 @@ from urllib.parse import urlencode, urlsplit
 
 import httpx
 
+from qsops.client import is_loopback
 from qsops.engine.embedded import Embedded
 from qsops.errors import AuthError, OutcomeUnknown, Rejected, ServerFault, SettingsError, Unreachable
 from qsops.models import Headers, LedgerEntry
@@ -39,7 +40,8 @@ class Consumers:
         self._engine = engine
         self._ledger_url = ledger_url
         self._ledger_token = ledger_token
-        self._http: httpx.AsyncClient | None = None
+        #: One for loopback, which no proxy may see, and one for the rest.
+        self._http: dict[bool, httpx.AsyncClient] = {}
 
     def read_ledger_of(self, url: str, token: str) -> None:
         """From now on the ledger is that of the service at ``url``."""
@@ -77,15 +79,17 @@ class Consumers:
 
     async def aclose(self) -> None:
         """Close connections."""
-        if self._http is not None:
-            await self._http.aclose()
+        for client in self._http.values():
+            await client.aclose()
 
     async def _over_http(self, method: str, url: str, headers: Headers, content: bytes) -> Response:
-        if self._http is None:
-            self._http = httpx.AsyncClient(timeout=ANSWER_TIMEOUT_S)
+        near = is_loopback(urlsplit(url).hostname or "")
+        client = self._http.get(near)
+        if client is None:
+            client = self._http[near] = httpx.AsyncClient(timeout=ANSWER_TIMEOUT_S, trust_env=not near)
         pairs = [(name.encode(), value.encode()) for name, value in headers]
         try:
-            answer = await self._http.request(method, url, headers=pairs, content=content)
+            answer = await client.request(method, url, headers=pairs, content=content)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise Unreachable(f"no connection to {_origin(url)}: {error}") from error
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:

@@ -197,6 +197,39 @@ def test_a_wrong_token_is_an_auth_error(opened: Opener):
         opened(token="wrong").logs()
 
 
+def test_ctrl_c_ends_a_long_job_and_the_same_call_resumes(opened: Opener, hosted: HostedQStash, tmp_path: Path):
+    """An impatient person loses nothing: the interrupt comes at once, and the next run goes on where it stopped."""
+    qs = opened()
+    rows = [{"key": f"k{n}"} for n in range(3000)]
+    gate = hosted.hold(on="POST /v2/batch")
+    interrupter = threading.Thread(target=lambda: gate.reached.wait(20) and os.kill(os.getpid(), signal.SIGINT))
+    interrupter.start()
+    with pytest.raises(KeyboardInterrupt):
+        qs.publish_many(rows, url=URL, progress=False)
+    interrupter.join(20)
+    gate.open()
+    again = qs.publish_many(rows, url=URL, progress=False)
+    assert again["error"].isna().all()
+    assert hosted.published == 3000
+    assert [path.name.startswith("prod-") for path in (tmp_path / ".qsops" / "publish").iterdir()] == [True]
+
+
+@pytest.mark.parametrize("left_open", ["qsops.connect()", "qsops.connect('env')"])
+def test_a_session_that_is_never_closed_ends_with_its_process(hosted: HostedQStash, left_open: str):
+    """A script that forgets close() exits at once, without a warning and without a hanging thread."""
+    code = f"import qsops\nqs = {left_open}\nprint(len(qs.dlq.list()))"
+    settings = {"QSTASH_URL": hosted.url, "QSTASH_TOKEN": hosted.token, "QSOPS_DOTENV": "off", "PYTHONPATH": str(ROOT)}
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", "-X", "dev", "-c", code],
+        env={"PATH": os.environ["PATH"], **settings},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert (ran.stdout.strip(), ran.stderr) == ("0", "")
+
+
 JOB = """
 import qsops
 rows = ({"key": f"k{n}", "n": n} for n in range(5000))
