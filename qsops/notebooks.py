@@ -86,7 +86,9 @@ def _with_target(source_text: str, source: Path, target: str) -> str:
             value, lines = statement.value, source_text.splitlines(keepends=True)
             line = lines[value.lineno - 1].encode()
             lines[value.lineno - 1] = (
-                line[: value.col_offset].decode() + repr(target) + line[value.end_col_offset :].decode()
+                line[: value.col_offset].decode()
+                + json.dumps(target, ensure_ascii=False)
+                + line[value.end_col_offset :].decode()
             )
             return "".join(lines)
     raise Corrupt(f"{source}: its parameters cell sets no {_TARGET}")
