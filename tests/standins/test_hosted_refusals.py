@@ -56,6 +56,30 @@ def test_a_bad_publish_is_refused_with_its_text(
     assert hosted.published == 0
 
 
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        ("Upstash-Delay", "soon"),
+        ("Upstash-Retries", "-1"),
+        ("Upstash-Not-Before", "tomorrow"),
+        ("Upstash-Timeout", "1.5s"),
+        ("Upstash-Flow-Control-Key", "without a value"),
+    ],
+)
+def test_an_option_that_does_not_parse_is_refused(ask: Ask, hosted: HostedQStash, header: str, value: str):
+    """400, and nothing is published."""
+    assert ask("POST", TO, headers={header: value}).status_code == 400
+    assert hosted.published == 0
+
+
+@pytest.mark.parametrize("body", [b"", b"no json", b"{}", b"7"])
+def test_a_batch_that_is_no_array_is_refused(ask: Ask, body: bytes):
+    """400 for the whole request; a bad item alone is an error at its place."""
+    assert ask("POST", "/v2/batch", content=body).status_code == 400
+    (answer,) = ask("POST", "/v2/batch", content=b"[7]").json()
+    assert "error" in answer
+
+
 @pytest.mark.parametrize("status", [412, 400])
 @pytest.mark.parametrize(
     ("header", "value", "text"),

@@ -86,14 +86,16 @@ class Face:
 
     def _batch(self, seen: Seen) -> Reply:
         try:
-            items = [_read_item(item) for item in seen.json()]
-        except (ValueError, KeyError, AttributeError, TypeError) as error:
+            items = seen.json()
+        except ValueError as error:
             raise Refusal(400, f"invalid batch: {error}") from error
-        return 200, [self._batch_item(*item) for item in items]
+        if not isinstance(items, list):
+            raise Refusal(400, "invalid batch: an array is needed")
+        return 200, [self._batch_item(item) for item in items]
 
-    def _batch_item(self, destination: str, headers: dict[str, str], body: bytes, queue: str | None) -> Any:
+    def _batch_item(self, item: Any) -> Any:
         try:
-            asked: Asked = read_publish(destination, headers, body, queue)
+            asked = _read_item(item)
             _, receipts = self._account.publish(asked)
         except Refusal as refusal:
             if refusal.status == 429:
@@ -196,9 +198,11 @@ def _name(text: str) -> str:
     return unquote(text)
 
 
-def _read_item(item: dict[str, Any]) -> tuple[str, dict[str, str], bytes, str | None]:
-    headers = {name.lower(): value for name, value in (item.get("headers") or {}).items()}
-    return item["destination"], headers, (item.get("body") or "").encode(), item.get("queue")
+def _read_item(item: Any) -> Asked:
+    if not isinstance(item, dict) or not isinstance(item.get("destination"), str):
+        raise Refusal(400, "invalid batch item: an object with a destination is needed")
+    headers = {name.lower(): str(value) for name, value in (item.get("headers") or {}).items()}
+    return read_publish(item["destination"], headers, (item.get("body") or "").encode(), item.get("queue"))
 
 
 def _overrides(seen: Seen) -> dict[str, Any]:

@@ -79,7 +79,7 @@ def read_publish(destination: str, headers: dict[str, str], body: bytes, queue: 
         body,
         {**_options(headers), **_flow_control(headers), **_body(body), **({"queueName": queue} if queue else {})},
         delay_s=seconds(headers.get("upstash-delay", "0s"), "Upstash-Delay"),
-        not_before_s=int(not_before) if not_before else None,
+        not_before_s=_whole(not_before, "Upstash-Not-Before") if not_before else None,
         deduplication_id=deduplication_id,
         by_content=headers.get("upstash-content-based-deduplication", "").lower() == "true",
         header=header,
@@ -89,7 +89,7 @@ def read_publish(destination: str, headers: dict[str, str], body: bytes, queue: 
 def _options(headers: dict[str, str]) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "method": headers.get("upstash-method", "POST"),
-        "maxRetries": int(headers.get("upstash-retries", "3")),
+        "maxRetries": _whole(headers.get("upstash-retries", "3"), "Upstash-Retries"),
     }
     for name, wire in (
         ("upstash-callback", "callback"),
@@ -106,6 +106,12 @@ def _options(headers: dict[str, str]) -> dict[str, Any]:
     return fields
 
 
+def _whole(text: str, name: str) -> int:
+    if not text.isdigit():
+        raise Refusal(400, f"{name}: {text} is no whole number")
+    return int(text)
+
+
 def _flow_control(headers: dict[str, str]) -> dict[str, Any]:
     key = headers.get("upstash-flow-control-key")
     if not key:
@@ -117,7 +123,7 @@ def _flow_control(headers: dict[str, str]) -> dict[str, Any]:
         raise Refusal(400, "flow control needs parallelism or rate")
     period = given.pop("period", "1")
     fields = {"flowControlKey": key, "period": int(period) if period.isdigit() else seconds(period, "period")}
-    return fields | {name: int(value) for name, value in given.items()}
+    return fields | {name: _whole(value, name) for name, value in given.items()}
 
 
 def _body(body: bytes) -> dict[str, str]:
