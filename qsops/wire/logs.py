@@ -208,9 +208,9 @@ def parse_logs(response: Response) -> Page[LogEntry]:
 
 
 def _is_read(name: str, value: Any) -> bool:
-    """Whether an entry's field says all that ``value`` does; null says nothing."""
+    """Whether an entry's field says all that ``value`` does; null and an empty text say nothing."""
     kind = _KINDS.get(name)
-    return value is None if kind is None else value is None or value == "" or kind(value)
+    return kind is not None and (value is None or value == "" or kind(value))
 
 
 def _body(value: Any) -> bytes | None:
