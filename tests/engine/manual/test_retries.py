@@ -3,6 +3,7 @@ import asyncio
 import pytest
 
 from qsops.clock import EPOCH_MS, ManualClock
+from qsops.engine.deliveries.scripted import Answer
 from qsops.engine.embedded import Embedded
 from qsops.wire.http import header
 from tests.engine.caller import Caller
@@ -58,8 +59,6 @@ async def test_when_an_attempt_is_repeated(engine: Embedded, caller: Caller, ans
 
 async def test_a_date_in_retry_after(engine: Embedded, caller: Caller):
     """Retry-After may be an HTTP date: the next attempt comes at that second."""
-    from qsops.engine.deliveries.scripted import Answer
-
     later = Answer(503, (("Retry-After", "Thu, 01 Jan 2026 00:10:00 GMT"),))
     receiver = engine.receiver(URL, [later, Answer(200)])
     await caller.publish(URL)
