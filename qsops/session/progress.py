@@ -19,13 +19,15 @@ def reporting(
     total: int | None,
     shown: bool | None,
 ) -> T:
-    """Run ``work(report)`` with a bar; unless said otherwise none on the embedded engine, where nothing takes long."""
-    if shown is None:
-        shown = wiring.engine is None
-    if not shown:
+    """Run ``work(report)`` with a bar.
+
+    Unless said otherwise there is none on the embedded engine, where nothing takes long, nor where stderr is a file.
+    """
+    if shown is False or (shown is None and wiring.engine is not None):
         return wiring.portal.call(lambda: work(lambda _: None))
     # Loading tqdm's notebook side takes as long as many a verb.
     from tqdm.auto import tqdm
 
-    with tqdm(total=total, desc=verb, unit="", leave=False) as bar:
+    # To tqdm None means: in a terminal or a notebook.
+    with tqdm(total=total, desc=verb, unit="", leave=False, disable=None if shown is None else False) as bar:
         return wiring.portal.call_reporting(work, bar.update)
