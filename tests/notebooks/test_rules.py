@@ -93,7 +93,7 @@ def test_it_prints_no_secret_and_nothing_that_varies(path: Path):
 
 
 def test_it_waits_by_settling(path: Path):
-    """A notebook that may run live settles; it moves no clock but in a scene it makes on the embedded engine (rule 32)."""
+    """One that may run live settles; it moves a clock only where it makes a scene on the embedded engine (rule 32)."""
     live = json.loads(path.read_text())["metadata"]["qsops"]["live"]
     if live != "no":
         moving = [source(cell) for cell in cells(path, "code") if ".advance(" in source(cell)]
