@@ -27,6 +27,8 @@ class Child:
         self.program = program
         self.log = folder / f"{program.name}.log"
         self.pid_file = folder / f"{program.name}.pid"
+        # The last run's log would be taken for this one's.
+        self.log.write_bytes(b"")
         self._process = self._spawn()
 
     def _spawn(self) -> subprocess.Popen[bytes]:

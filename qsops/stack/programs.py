@@ -78,6 +78,8 @@ def lab(*, port: int, cwd: Path, token: str, open_browser: bool, settings: Mappi
             f"--ServerApp.ip={LOOPBACK}",
             f"--ServerApp.port={port}",
             "--ServerApp.port_retries=0",
+            # Containers have no other user, and loopback and the token are what guards it.
+            "--ServerApp.allow_root=True",
             f"--ServerApp.root_dir={cwd}",
             f"--ServerApp.open_browser={open_browser}",
             "--LabApp.default_url=/lab/tree/notebooks",
