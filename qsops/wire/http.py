@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -50,6 +51,7 @@ def header(headers: Headers, name: str) -> str | None:
     return next((value for key, value in headers if key.lower() == wanted), None)
 
 
+@lru_cache(maxsize=1_024)
 def canonical(name: str) -> str:
     """A header's name as QStash shows it, e.g. ``Test-Header``."""
     return "-".join(part[:1].upper() + part[1:].lower() for part in name.split("-"))
