@@ -1,0 +1,48 @@
+import json
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+from qsops.stack.ports import LOOPBACK
+from tests.cli.conftest import Run
+from tests.standins.processes import ChildProcess
+
+SERVICE_SETTINGS = {"INSTAGRAM_APP_SECRET": "app", "INSTAGRAM_VERIFY_TOKEN": "verify"}
+
+
+@pytest.mark.parametrize("verb", ["engine", "serve", "receive"])
+def test_a_taken_port_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch, verb: str):
+    """Whatever listens says with status 2 that somebody else does already."""
+    for name, value in SERVICE_SETTINGS.items():
+        monkeypatch.setenv(name, value)
+    with socket.socket() as taken:
+        taken.bind((LOOPBACK, 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        result = run(verb, "--port", port)
+    assert result.exit_code == 2
+    assert port in result.stderr
+    assert "taken" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_the_engine_keeps_its_messages_at_the_projects_root(project: Path, run: Run, monkeypatch: pytest.MonkeyPatch):
+    """Wherever it is started from, the engine's database is the project's; what it took outlives kill -9."""
+    below = project / "notebooks"
+    below.mkdir()
+    command = [sys.executable, "-m", "qsops", "engine", "--port", "0", "--port-file", "port"]
+    for turn in range(2):
+        with ChildProcess(command, cwd=below) as engine:
+            port = engine.wait_for_line(r"engine: http://127.0.0.1:(\d+)")[1]
+            assert (below / "port").read_text() == f"{port}\n"
+            monkeypatch.setenv("QSTASH_DEV_PORT", port)
+            if turn == 0:
+                published = run("publish", "http://127.0.0.1:9/hook", "--delay", "1h")
+                assert published.exit_code == 0, published.output
+                engine.kill()
+            else:
+                (row,) = json.loads(run("logs", "--json").stdout)
+                assert row["message_id"] == published.stdout.strip()
+    assert (project / ".qsops/engine.db").exists()
