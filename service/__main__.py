@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import httpx
 import typer
@@ -56,7 +57,13 @@ def _send(kind: str, url: str, mid: str | None) -> tuple[httpx.Response, dict[st
     value = sample(kind, mid=mid, at_ms=clock.now_ms())
     body = encode(value)
     try:
-        answer = httpx.post(url, content=body, headers=signed_headers(secret, body), timeout=_TIMEOUT_S)
+        answer = httpx.post(
+            url,
+            content=body,
+            headers=signed_headers(secret, body),
+            timeout=_TIMEOUT_S,
+            trust_env=not config.is_loopback(urlsplit(url).hostname),
+        )
     except httpx.UnsupportedProtocol as error:
         raise SettingsError(f"--url {url!r} is no URL: {error}") from error
     except httpx.TransportError as error:

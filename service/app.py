@@ -42,7 +42,6 @@ class Service:
     store: Store
     relay: Relay
     client: Client
-    clock: Clock
     tally: Tally
 
     async def aclose(self) -> None:
@@ -81,7 +80,7 @@ def create_app(
     gate = Gate(settings, clock, tally)
 
     app = FastAPI(title="qsops service", lifespan=_lifespan, redoc_url=None)
-    app.state.service = Service(settings, store, relay, client, clock, tally)
+    app.state.service = Service(settings, store, relay, client, tally)
     app.include_router(webhook.router(settings, ingest, clock, tally))
     app.include_router(consumer.router(consumer.Consumer(settings, store, handler, clock, relay), gate))
     app.include_router(callbacks.router(callbacks.Callbacks(store, clock), gate))

@@ -53,13 +53,19 @@ def router(callbacks: Callbacks, gate: Gate) -> APIRouter:
     """The two routes that QStash calls back."""
     routes = APIRouter(tags=["qstash"])
 
-    @routes.post(CALLBACK_PATH)
-    @routes.post(FAILURE_PATH)
-    async def receive(request: Request) -> Response:
-        """One report: of an attempt, or of a message that has failed for good."""
-        path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    async def receive(request: Request, path: str) -> Response:
         admitted = await gate.admit(request, path)
         return admitted if isinstance(admitted, Response) else await callbacks.record(admitted, _OUTCOMES[path])
+
+    @routes.post(CALLBACK_PATH)
+    async def attempted(request: Request) -> Response:
+        """What came of one attempt."""
+        return await receive(request, CALLBACK_PATH)
+
+    @routes.post(FAILURE_PATH)
+    async def failed(request: Request) -> Response:
+        """A message has failed for good."""
+        return await receive(request, FAILURE_PATH)
 
     return routes
 

@@ -91,7 +91,8 @@ class Consumer:
         return _Outcome(word, JSONResponse({"status": word}))
 
     async def _run_and_commit(self, event: Event, delivery: receive.Delivery) -> bool:
-        attempt = Delivery(delivery.message_id, delivery.retried, self._settings.delivery_timeout_s)
+        settings = self._settings
+        attempt = Delivery(delivery.message_id, delivery.retried, settings.delivery_timeout_s, settings.qsops_retries)
         collected = await run(self._handler, event, attempt, self._store)
         now_ms = self._clock.now_ms()
         effects = Effects(_entry(event, delivery, now_ms), collected.statements, collected.outgoing)

@@ -51,15 +51,18 @@ class Relay:
         self._clock = clock
         self._ids = ids
         self._running: asyncio.Task[None] | None = None
-        self._back = asyncio.Event()
+        self._nudge = asyncio.Event()
+        self._outages = 0
         self._sending = asyncio.Lock()
 
     def qstash_answered(self) -> None:
         """QStash was seen to answer: a wait for it ends."""
-        self._back.set()
+        self._nudge.set()
 
     def wake(self) -> None:
-        """Something may wait in the outbox."""
+        """Something may wait in the outbox. It does not end a wait for QStash: that would make every event knock."""
+        if not self._outages:
+            self._nudge.set()
         if self._running is None or self._running.done():
             self._running = asyncio.get_running_loop().create_task(self._run())
 
@@ -80,23 +83,32 @@ class Relay:
             await asyncio.gather(self._running, return_exceptions=True)
 
     async def _run(self) -> None:
-        failures = 0
+        self._outages = 0
         while True:
-            self._back.clear()
-            try:
-                failures = 0 if (await self.drain()).answered else failures + 1
-                due_at_ms = (await self._store.backlog()).due_at_ms
-            except QsopsError as error:
-                log.fault("relay", error=str(error))
-                failures, due_at_ms = failures + 1, self._clock.now_ms()
-            if due_at_ms is None:
+            self._nudge.clear()
+            due_at_ms = await self._round()
+            if due_at_ms is not None:
+                # While QStash is away it decides when to try again; after that each row for itself.
+                away_ms = self._backoff_ms(self._outages)
+                await self._wait(away_ms or due_at_ms - self._clock.now_ms())
+            elif not self._nudge.is_set():
                 return
-            await self._wait(max(self._backoff_ms(failures), due_at_ms - self._clock.now_ms()))
+
+    async def _round(self) -> int | None:
+        """Send what is due; when the next row is, None if there is none."""
+        try:
+            drained = await self.drain(everything=self._outages > 0)
+            self._outages = 0 if drained.answered else self._outages + 1
+            return (await self._store.backlog()).due_at_ms
+        except QsopsError as error:
+            log.fault("relay", error=str(error))
+            self._outages += 1
+            return self._clock.now_ms()
 
     async def _wait(self, wait_ms: int) -> None:
         try:
             async with asyncio.timeout(wait_ms / 1000):
-                await self._back.wait()
+                await self._nudge.wait()
         except TimeoutError:
             pass  # The usual end of a wait: it is time for the next round.
 

@@ -134,9 +134,9 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     target = config.resolve("env", env, root)
     values: dict[str, Any] = {"database_url": f"{_SQLITE}{config.state_dir(root) / 'service.db'}"}
     values |= {name: env[name.upper()] for name in Settings.model_fields if env.get(name.upper(), "").strip()}
-    values |= {"qstash_url": target.url, "qstash_token": target.token}
-    if target.keys is not None:
-        values |= {"qstash_current_signing_key": target.keys.current, "qstash_next_signing_key": target.keys.next}
+    keys = target.need("keys", verb="the service")
+    values |= {"qstash_url": target.url, "qstash_token": target.need("token", verb="the service")}
+    values |= {"qstash_current_signing_key": keys.current, "qstash_next_signing_key": keys.next}
     values["public_base_url"] = _public_base_url(env, values.get("qsops_port"), target.kind == "local")
     return _checked({name: value for name, value in values.items() if value is not None})
 

@@ -26,11 +26,15 @@ def deduplication_id(identity: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """The attempt that runs a handler. ``retried`` is 0 at the first; after ``timeout_s`` QStash gives up on it."""
+    """The attempt that runs a handler. ``retried`` is 0 at the first; after ``timeout_s`` QStash gives up on it.
+
+    ``retries`` is how often what the handler publishes is tried again, unless it says otherwise.
+    """
 
     message_id: str | None = None
     retried: int = 0
     timeout_s: int = 30
+    retries: int = 5
 
 
 class _Collecting:
@@ -74,7 +78,7 @@ class _Collecting:
             method=method,
             headers=tuple(forwarded.items()),
             delay_s=delay_s,
-            retries=retries,
+            retries=self.delivery.retries if retries is None else retries,
             deduplication_id=key,
             labels=(label,) if label else (),
         )

@@ -3,10 +3,11 @@ from collections import Counter
 import pytest
 
 from qsops.models import LogFilter, State
-from service.rehearsal import POISON_ID, Fault, fault_of, make_workload
+from service.app import create_app
+from service.rehearsal import POISON_ID, Fault, fault_of, make_workload, rehearsal_settings
 from service.rehearsal.faults import POISON_REASON
 from service.samples import NAMES, PERSON, TEXT, encode, sample
-from tests.pipeline.town import HOUR_MS, Town, in_town
+from tests.pipeline.town import BASE, HOUR_MS, Town, in_town
 
 FLAKY = "service.rehearsal:flaky_handler"
 
@@ -135,11 +136,13 @@ def test_what_was_refused_at_the_gate_is_delivered_after_the_key_is_mended():
 
     async def main(town: Town) -> None:
         await town.post(encode(sample("message", mid="m", at_ms=town.clock.now_ms())))
-        gate_keys = town.app.state.service.settings.signing_keys
-        assert gate_keys.current.startswith("sig_wrong")
         await town.engine.advance(HOUR_MS)
         assert town.app.state.service.tally.counts("/api/qstash/instagram-ingestion") == {"key": 4}
         assert [entry.state for entry in await town.ledger()] == ["published"]
+        mended = create_app(rehearsal_settings(BASE), clock=town.clock, transport=town.road, store=town.store)
+        town.engine.mount(BASE, mended)
+        assert await town.engine.settle()
+        assert [entry.state for entry in await town.ledger()] == ["processed"]
         assert await town.dead_letters() == []
 
     in_town(main, qstash_current_signing_key="sig_wrong", qstash_next_signing_key="sig_wrong_too")

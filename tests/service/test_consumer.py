@@ -174,7 +174,7 @@ async def test_follow_ups_leave_through_the_outbox_once():
             "https://elsewhere.example/a", ("follow-up",), 60, 1
         )  # fmt: skip
         assert json.loads(first.body) == {"grüße": "👋"}
-        assert second.body == b"\xff"
+        assert (second.body, second.retries) == (b"\xff", 5)
         assert first.deduplication_id != second.deduplication_id
         assert ("Idempotency-Key", first.deduplication_id) in first.headers
         assert ("Qsops-Event-Id", event.id) in first.headers

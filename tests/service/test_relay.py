@@ -59,13 +59,37 @@ def test_a_publish_that_goes_through_ends_the_wait():
 
     async def main(clock: ManualClock) -> None:
         rig = make_rig(clock)
-        await queue(rig)
+        await queue(rig, BATCH + 7)
         await advance(clock, 3_600_000)
         rig.qstash.answer = None
+        rig.qstash.published.clear()
         await rig.post_sample("message", "another")
-        # The row's own time may lie up to the longest wait ahead; an operator need not wait for it either.
-        await rig.internal("POST", RELAY_PATH)
+        await advance(clock, 1)
+        assert len(rig.qstash.published) == BATCH + 7 + 1
         assert await rig.count("outbox") == 0
+        await close(rig)
+
+    run(main)
+
+
+def test_a_row_that_waits_does_not_hold_up_others():
+    """While one message is at a limit of the plan, a follow-up that is due goes out at once."""
+
+    async def main(clock: ManualClock) -> None:
+        rig = make_rig(clock)
+        limited = Publish("https://limited.example", deduplication_id="d-1")
+        rig.qstash.answer = refused(412, "quota maxDelay exceeded, current limit: 1")
+        await rig.service.store.record([], [Outgoing(limited)], clock.now_ms())
+        rig.service.relay.wake()
+        await advance(clock, 60_000)
+        rig.qstash.answer = None
+        rig.service.relay.qstash_answered()
+        await rig.service.store.record(
+            [], [Outgoing(Publish("https://b.example", deduplication_id="d-2"))], clock.now_ms()
+        )
+        rig.service.relay.wake()
+        await advance(clock, 1)
+        assert [message.destination for message in rig.qstash.published][-1] == "https://b.example"
         await close(rig)
 
     run(main)
