@@ -18,7 +18,7 @@ INDEX_HOSTS = [
     r"deb\." + "debian",
     "UV_DEFAULT" + "_INDEX=h",
 ]
-MACHINE_PATHS = [r"/home/\w+/", r"/root/(?!\.)", "/Users/" + r"\w+/"]
+MACHINE_PATHS = ["/ho" + r"me/\w+/", "/ro" + r"ot/(?!\.)", "/Users/" + r"\w+/"]
 
 
 def text_of(name: str) -> str:

@@ -1,0 +1,50 @@
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+SETTING = re.compile(
+    r'"((?:QSTASH|QSOPS|INSTAGRAM|INTERNAL|PUBLIC|DATABASE|VERCEL)_[A-Z_]+|QSTASH_DEV|VERCEL)"|^    (qsops_[a-z_]+):',
+    re.M,
+)
+NOT_SETTINGS = {"DATABASE_FULL", "DATABASE_UNAVAILABLE", "INTERNAL_TOKEN"}
+
+
+def settings_of_the_code() -> set[str]:
+    found = {
+        (match[1] or match[2]).upper()
+        for folder in ("qsops", "service")
+        for path in (ROOT / folder).rglob("*.py")
+        for match in SETTING.finditer(path.read_text())
+    }
+    return found - NOT_SETTINGS
+
+
+def test_every_setting_is_documented():
+    """docs/settings.md names each setting that the code reads."""
+    documented = (ROOT / "docs" / "settings.md").read_text()
+    assert len(settings_of_the_code()) > 15
+    assert {name for name in settings_of_the_code() if f"`{name}`" not in documented} == set()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(document: Path):
+    """A link to a file of the project leads to a file of the project."""
+    for target in re.findall(r"\]\(([^)#:]+?)(?:#[^)]*)?\)", document.read_text()):
+        assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_commands_that_are_shown_exist(document: Path):
+    """Each `qsops verb` of a document is a verb of the command line."""
+    helped = subprocess.run(
+        [sys.executable, "-m", "qsops", "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    verbs = set(re.findall(r"^  ([a-z-]+)  ", helped.split("Commands:")[1], re.M))
+    shown = re.findall(r"^(?:    )?qsops (?:--target \S+ )?(?:--write )?([a-z-]+)", document.read_text(), re.M)
+    shown += re.findall(r"`qsops (?:--target \S+ )?(?:--write )?([a-z-]+)", document.read_text())
+    assert set(shown) <= verbs
