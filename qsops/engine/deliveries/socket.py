@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from types import TracebackType
 from typing import Final, Self
 from urllib.parse import quote
@@ -16,6 +17,7 @@ __all__ = ["SocketDeliveries"]
 
 _CONNECT_TIMEOUT_S: Final = 10.0
 _KEEP_ALIVE_S: Final = 15.0
+_AT_ONCE: Final = 64 * 1024
 _PRINTABLE: Final = "".join(map(chr, range(0x21, 0x7F)))
 _NOT_ADDED: Final = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 
@@ -54,7 +56,7 @@ class SocketDeliveries:
                 delivery.method,
                 _as_given(delivery.url),
                 headers=delivery.headers,
-                data=delivery.body or None,
+                data=_payload(delivery.body),
                 allow_redirects=False,
             ) as answer:
                 body = await _at_most(answer.content, RESPONSE_LIMIT)
@@ -64,6 +66,13 @@ class SocketDeliveries:
             return Outcome(error=f"no connection within {_CONNECT_TIMEOUT_S:.0f} s")
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return Outcome(error=f"{type(error).__name__}: {error}")
+
+
+def _payload(body: bytes) -> bytes | BytesIO | None:
+    """A large body as a file, which aiohttp sends in portions: written at once it would hold up the loop."""
+    if len(body) > _AT_ONCE:
+        return BytesIO(body)
+    return body or None
 
 
 def _as_given(url: str) -> URL:

@@ -49,13 +49,17 @@ class Destination:
             return await self.deliver(Delivery(method, self.url + path, headers, body, timeout_s))
 
 
+async def _whole(request: web.BaseRequest) -> bytes:
+    return b"".join([chunk async for chunk in request.content.iter_any()])
+
+
 @asynccontextmanager
 async def over_sockets() -> AsyncIterator[Destination]:
     destination = Destination()
 
     async def handle(request: web.Request) -> web.StreamResponse:
         headers = {name.lower(): value for name, value in request.headers.items()}
-        destination.got.append(Got(request.method, request.raw_path, headers, await request.read()))
+        destination.got.append(Got(request.method, request.raw_path, headers, await _whole(request)))
         answer = destination.answer
         if answer.fault == "hang":
             await asyncio.Event().wait()
@@ -134,6 +138,14 @@ async def test_method_headers_and_body_arrive(destination: Destination, method: 
     (got,) = destination.got
     assert (got.method, got.body) == (method, body)
     assert (got.headers["x-shop"], got.headers["content-type"]) == ("7", "text/plain")
+
+
+async def test_ten_megabytes_arrive(destination: Destination):
+    """The largest body of a message leaves whole."""
+    body = bytes(range(256)) * 40 * 1024
+    assert (await destination.send(body=body)).status == 200
+    assert destination.got[0].body == body
+    assert destination.got[0].headers.get("content-length", str(len(body))) == str(len(body))
 
 
 @pytest.mark.parametrize("path", ["/%7Ea/../b", "/a//b", "/x%2Fy?q=%20+&r=a/b", "/;p=1,2?", "/%E2%82%AC"])
