@@ -13,6 +13,8 @@ __all__ = ["ROWS_LIMIT", "failures"]
 
 #: How many rows of the frame are drawn, the first ones: they are the most frequent.
 ROWS_LIMIT: Final = 15
+# The destinations' names take what is left of the width that all figures have.
+_BARS_PX: Final = 440
 _STEP_PX: Final = 34
 _SERIES: Final = {"delivered later": BLUE, "not delivered": ORANGE}
 
@@ -32,13 +34,15 @@ def failures(frame: pd.DataFrame) -> altair.Chart:
         .mark_bar(height=18)
         .encode(
             y=altair.Y("row:N", title=None, sort=rows, axis=axis),
-            x=altair.X("messages:Q", title="messages", stack=True, axis=altair.Axis(format="d", tickMinStep=1)),
+            x=altair.X(
+                "messages:Q", title="messages", stack=True, axis=altair.Axis(format="d", tickMinStep=1, tickCount=6)
+            ),
             color=altair.Color("outcome:N", scale=altair.Scale(domain=list(_SERIES), range=list(_SERIES.values()))),
             order="order:Q",
             tooltip=["row:N", "outcome:N", "messages:Q"],
         )
     )
-    return themed(chart, height=max(1, len(rows)) * _STEP_PX)
+    return themed(chart, width=_BARS_PX, height=max(1, len(rows)) * _STEP_PX)
 
 
 def _bars(frame: pd.DataFrame) -> pd.DataFrame:

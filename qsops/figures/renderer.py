@@ -38,11 +38,11 @@ def enable() -> None:
     altair.data_transformers.enable("default", consolidate_datasets=False)
 
 
-def themed(chart: AnyChart, *, height: int = 260) -> AnyChart:
-    """``chart`` in the house's form: one width, quiet axes, a title at the left; ``height`` in pixels."""
+def themed(chart: AnyChart, *, width: int = 680, height: int = 260) -> AnyChart:
+    """``chart`` in the house's form: quiet axes, a title at the left; ``width`` and ``height`` in pixels."""
     sized: Any = chart
     themed_chart: AnyChart = (
-        sized.properties(width=680, height=height)
+        sized.properties(width=width, height=height)
         .configure(font=_FONT, background="white")
         .configure_view(stroke=None)
         .configure_axis(

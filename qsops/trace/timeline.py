@@ -35,7 +35,11 @@ class Timeline:
         return f"{self._title()}\n{self._shown().to_string(index=False)}"
 
     def _repr_html_(self) -> str:
-        return f"<p>{self._title()}</p>{self._shown().to_html(index=False, border=0)}"
+        # It is read from left to right like a sentence; pandas sets every column to the right.
+        table = self._shown().to_html(index=False, border=0)
+        for cell in ("th", "td"):
+            table = table.replace(f"<{cell}>", f'<{cell} style="text-align:left">')
+        return f"<p>{self._title()}</p>{table}"
 
     def _title(self) -> str:
         last = self.frame.iloc[-1]
