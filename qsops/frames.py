@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from qsops.models import Headers, LogEntry
 
-__all__ = ["ATTEMPTS", "BODIES", "LOGS", "MESSAGES", "cast", "logs"]
+__all__ = ["ATTEMPTS", "BODIES", "LOGS", "MESSAGES", "cast", "logs", "of_table"]
 
 _TIME = pa.timestamp("us", "UTC")
 
@@ -98,6 +98,12 @@ def cast(frame: pd.DataFrame, schema: pa.Schema) -> pd.DataFrame:
     """``frame`` with exactly the columns of ``schema``, in its order and types, numbered from 0."""
     columns = {field.name: frame[field.name].astype(_DTYPES[field.type]) for field in schema}
     return pd.DataFrame(columns).reset_index(drop=True)
+
+
+def of_table(table: pa.Table, schema: pa.Schema) -> pd.DataFrame:
+    """An Arrow table as a frame, cast to ``schema``."""
+    frame: pd.DataFrame = table.select(schema.names).cast(schema).to_pandas(types_mapper=_DTYPES.get)
+    return frame
 
 
 def logs(entries: Iterable[LogEntry], bodies: bool = False) -> pd.DataFrame:

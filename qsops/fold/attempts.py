@@ -1,87 +1,125 @@
-"""One row per HTTP attempt."""
+"""Attempts: what stands between a start and its end.
+
+A start opens an attempt, and the end that follows closes it. An end that follows no start is an attempt as well, whose
+start was not seen; a start that another start follows is one whose end was never written.
+"""
 
 from __future__ import annotations
 
-import pandas as pd
+from dataclasses import dataclass
 
-from qsops import frames
-from qsops.fold.ordering import STARTS, ordered
-from qsops.models import State
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-__all__ = ["attempts"]
+from qsops.fold.kinds import Array, Kind
+from qsops.fold.steps import Steps, nullable
 
-_ENDS = (State.ERROR, State.DELIVERED)
-_CANCELS = (State.CANCEL_REQUESTED, State.CANCELED, "CANCELLED")
+__all__ = ["Attempts", "facts", "label"]
 
-
-def attempts(logs: pd.DataFrame) -> pd.DataFrame:
-    """The attempts behind ``logs``, a frame of :data:`qsops.frames.ATTEMPTS`, by message and start.
-
-    ``outcome`` is delivered, error (another attempt follows), failed (the last of a message that failed for good),
-    canceled, or in flight. ``wait_ms`` is the time since the attempt before had ended.
-    """
-    rows = ordered(logs)
-    starts, ends = _numbered(rows[rows["state"] == STARTS]), _numbered(_ends(rows))
-    starts = starts.assign(number=starts["number"] + _begun_before(starts, ends))
-    ends = ends.rename(columns={"time": "ended_at", "state": "end"})
-    keys = ["message_id", "number"]
-    paired = starts[[*keys, "time"]].merge(ends[[*keys, "ended_at", "end", "response_status", "error"]], "outer", keys)
-    return frames.cast(_described(paired.rename(columns={"time": "started_at"}), rows), frames.ATTEMPTS)
+_ENDS = (Kind.ERROR, Kind.DELIVERED)
+_CANCELS = (Kind.CANCEL_REQUESTED, Kind.CANCELED)
+_OUTCOMES = pa.array(["delivered", "error", "failed", "canceled", "in flight"], pa.large_string())
+_DELIVERED, _ERROR, _FAILED, _CANCELED, _IN_FLIGHT, _UNKNOWN = 0, 1, 2, 3, 4, -1
 
 
-def _numbered(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows.assign(number=rows.groupby("message_id", sort=False).cumcount() + 1)
+@dataclass(frozen=True)
+class Attempts:
+    """Attempts in order: the message of each, and the positions of its start and end among the steps (-1: unseen)."""
 
+    steps: Steps
+    message: Array
+    start: Array
+    end: Array
 
-def _ends(rows: pd.DataFrame) -> pd.DataFrame:
-    """ERROR and DELIVERED; FAILED too where the last attempt has left no ERROR of its own."""
-    ends = rows[rows["state"].isin(_ENDS)]
-    counts = pd.DataFrame(
-        {
-            "starts": (rows["state"] == STARTS).groupby(rows["message_id"]).sum(),
-            "ends": rows["state"].isin(_ENDS).groupby(rows["message_id"]).sum(),
+    @classmethod
+    def of(cls, steps: Steps) -> Attempts:
+        """Find the attempts of ``steps``."""
+        beats = _beats(steps)
+        starts = steps.kind[beats] == Kind.ACTIVE
+        follows_start = np.zeros(len(beats), dtype=bool)
+        follows_start[1:] = starts[:-1] & (steps.message[beats[1:]] == steps.message[beats[:-1]])
+        opens = np.flatnonzero(starts | ~follows_start)
+        has_next = np.zeros(len(beats), dtype=bool)
+        has_next[:-1] = follows_start[1:] & ~starts[1:]
+        closed = np.where(has_next[opens], beats[np.minimum(opens + 1, len(beats) - 1)], -1)
+        return cls(
+            steps,
+            steps.message[beats[opens]],
+            np.where(starts[opens], beats[opens], -1),
+            np.where(starts[opens], closed, beats[opens]),
+        )
+
+    def counts(self) -> Array:
+        """How many attempts each message has."""
+        return np.bincount(self.message, minlength=len(self.steps.ids))
+
+    def table(self) -> pa.Table:
+        """The columns of :data:`qsops.frames.ATTEMPTS`."""
+        steps, told = self.steps, facts(self.steps)
+        whole = steps.first(steps.where(Kind.CREATED)) >= 0
+        started, ended = steps.times(self.start), steps.times(self.end)
+        columns = {
+            "message_id": steps.ids.take(pa.array(self.message)),
+            "attempt": nullable(self._numbers(), ~whole[self.message]),
+            **{name: told[name].take(pa.array(self.message)) for name in ("url", "label", "queue")},
+            "started_at": started,
+            "ended_at": ended,
+            "duration_ms": _milliseconds(pc.subtract(ended, started)),
+            "outcome": self._outcomes(),
+            "response_status": steps.values("response_status", self.end),
+            "error": steps.values("error", self.end),
+            "wait_ms": _milliseconds(pc.subtract(started, steps.times(self._ends_before()))),
         }
-    )
-    lacking = counts.index[counts["starts"] > counts["ends"]]
-    failed = rows[(rows["state"] == State.FAILED) & rows["message_id"].isin(lacking)]
-    return pd.concat([ends, failed]).sort_index()
+        return pa.table(columns)
+
+    def _numbers(self) -> Array:
+        return np.arange(len(self.message)) - np.searchsorted(self.message, self.message) + 1
+
+    def _ends_before(self) -> Array:
+        before = np.full(len(self.message), -1, dtype=np.int64)
+        before[1:] = np.where(self.message[1:] == self.message[:-1], self.end[:-1], -1)
+        return before
+
+    def _outcomes(self) -> pa.Array:
+        steps = self.steps
+        last = np.ones(len(self.message), dtype=bool)
+        last[:-1] = self.message[1:] != self.message[:-1]
+        kind = np.where(self.end >= 0, steps.kind[self.end], -1) if len(steps.kind) else self.end
+        failed = (steps.first(steps.where(Kind.FAILED)) >= 0)[self.message]
+        canceled = (steps.first(steps.where(*_CANCELS)) >= 0)[self.message]
+        cases = {
+            _DELIVERED: kind == Kind.DELIVERED,
+            _FAILED: (kind == Kind.FAILED) | (last & failed & (kind == Kind.ERROR)),
+            _ERROR: kind == Kind.ERROR,
+            _CANCELED: last & canceled,
+            _IN_FLIGHT: last,
+        }
+        outcome = np.select(list(cases.values()), list(cases), _UNKNOWN)
+        return _OUTCOMES.take(nullable(outcome, outcome == _UNKNOWN))
 
 
-def _begun_before(starts: pd.DataFrame, ends: pd.DataFrame) -> pd.Series:
-    """1 for the starts of messages whose first end belongs to an attempt that began before the rows, else 0."""
-    first_start = starts.groupby("message_id", sort=False)["time"].first()
-    first_end = ends.groupby("message_id", sort=False)["time"].first()
-    earlier = first_end.reindex(first_start.index) < first_start
-    return starts["message_id"].map(earlier).fillna(False).astype("int64")
+def _beats(steps: Steps) -> Array:
+    """The starts and ends of attempts; FAILED is one where the attempt before it left no ERROR of its own."""
+    beats = steps.where(Kind.ACTIVE, *_ENDS, Kind.FAILED)
+    kind, message = steps.kind[beats], steps.message[beats]
+    stands_for_end = np.zeros(len(beats), dtype=bool)
+    stands_for_end[1:] = (kind[:-1] == Kind.ACTIVE) & (message[1:] == message[:-1])
+    kept: Array = beats[(kind != Kind.FAILED) | stands_for_end]
+    return kept
 
 
-def _described(paired: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
-    facts = rows.groupby("message_id", sort=False).agg(
-        url=("url", "first"), labels=("labels", "first"), queue=("queue", "first"), whole=("whole", "first")
-    )
-    found = paired.sort_values(["message_id", "number"], kind="stable").join(facts, on="message_id")
-    previous_end = found.groupby("message_id", sort=False)["ended_at"].shift()
-    return found.assign(
-        attempt=found["number"].where(found["whole"]),
-        label=found["labels"].str.replace(r",.*", "", regex=True),
-        duration_ms=_milliseconds(found["ended_at"] - found["started_at"]),
-        wait_ms=_milliseconds(found["started_at"] - previous_end),
-        outcome=_outcomes(found, rows),
-    )
+def facts(steps: Steps) -> dict[str, pa.Array]:
+    """What each message is, from the first step that says so: url, label, queue, schedule_id."""
+    names = ("url", "labels", "queue", "schedule_id")
+    told = {name: steps.values(name, steps.first(steps.told(name))) for name in names}
+    return {**told, "label": label(told["labels"])}
 
 
-def _outcomes(found: pd.DataFrame, rows: pd.DataFrame) -> pd.Series:
-    last = ~found.duplicated("message_id", keep="last")
-    failed = found["message_id"].isin(rows.loc[rows["state"] == State.FAILED, "message_id"])
-    canceled = found["message_id"].isin(rows.loc[rows["state"].isin(_CANCELS), "message_id"])
-    outcome = pd.Series("in flight", index=found.index)
-    outcome[found["end"].isna() & canceled] = "canceled"
-    outcome[found["end"].notna()] = "error"
-    outcome[found["end"].notna() & last & failed] = "failed"
-    outcome[found["end"] == State.DELIVERED] = "delivered"
-    return outcome
+def label(labels: pa.Array) -> pa.Array:
+    """The first of comma-separated labels."""
+    return pc.list_element(pc.split_pattern(labels, ",", max_splits=1), 0)
 
 
-def _milliseconds(span: pd.Series) -> pd.Series:
-    milliseconds: pd.Series = span.dt.total_seconds().mul(1000).round()
-    return milliseconds
+def _milliseconds(microseconds: pa.Array) -> pa.Array:
+    return pc.divide(microseconds, 1000)

@@ -1,65 +1,73 @@
-"""One row per message."""
+"""Messages: what each one is, where it stands, and how it ended."""
 
 from __future__ import annotations
 
-import pandas as pd
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from qsops import frames
-from qsops.fold.attempts import attempts
-from qsops.fold.ordering import ordered
+from qsops.fold.attempts import Attempts, facts
+from qsops.fold.kinds import Array, Kind
+from qsops.fold.steps import Steps, nullable
 from qsops.models import State
 
-__all__ = ["messages"]
+__all__ = ["message_table"]
 
-# What has happened for good counts before what only came later: a cancel may come too late for a delivery in flight.
-_FINAL = (State.DELIVERED, State.FAILED, State.CANCELED, "CANCELLED", State.CANCEL_REQUESTED)
+# What has happened for good counts before what was only asked for: a cancel may come too late for a delivery in flight.
+_FINAL = (
+    (State.DELIVERED, Kind.DELIVERED),
+    (State.FAILED, Kind.FAILED),
+    (State.CANCELED, Kind.CANCEL_REQUESTED),
+    (State.CANCELED, Kind.CANCELED),
+)
 
 
-def messages(logs: pd.DataFrame) -> pd.DataFrame:
-    """The messages behind ``logs``, a frame of :data:`qsops.frames.MESSAGES`, by creation and id.
-
-    ``state`` is the final one, or the latest seen; a cancelled message is finished when its cancel was requested.
-    ``time_to_deliver_ms`` runs from creation to delivery.
-    """
-    rows = ordered(logs)
-    by_message = rows.groupby("message_id", sort=False)
-    found = by_message.agg(
-        url=("url", "first"),
-        labels=("labels", "first"),
-        queue=("queue", "first"),
-        schedule_id=("schedule_id", "first"),
-        state=("state", "last"),
-        whole=("whole", "first"),
+def message_table(steps: Steps, attempts: Attempts) -> pa.Table:
+    """The columns of :data:`qsops.frames.MESSAGES`, by creation (unknown ones first) and id."""
+    told = facts(steps)
+    created = steps.first(steps.where(Kind.CREATED))
+    finished = _finished(steps)
+    delivered = steps.first(steps.where(Kind.DELIVERED))
+    answer = _last_answers(steps)
+    table = pa.table(
+        {
+            "message_id": steps.ids,
+            **{name: told[name] for name in ("url", "label", "queue", "schedule_id")},
+            "created_at": steps.times(created),
+            "finished_at": steps.times(finished),
+            "state": _states(steps, finished),
+            "attempts": nullable(attempts.counts(), created < 0),
+            "time_to_deliver_ms": pc.divide(pc.subtract(steps.times(delivered), steps.times(created)), 1000),
+            "last_status": steps.values("response_status", answer),
+            "last_error": steps.values("error", answer),
+        }
     )
-    found["created_at"] = rows[rows["state"] == State.CREATED].groupby("message_id")["time"].first()
-    found = _finished(found, rows).join(_tries(logs))
-    delivered = found["finished_at"].where(found["state"] == State.DELIVERED)
-    found = found.assign(
-        label=found["labels"].str.replace(r",.*", "", regex=True),
-        attempts=found["attempts"].fillna(0).where(found["whole"]),
-        time_to_deliver_ms=(delivered - found["created_at"]).dt.total_seconds().mul(1000).round(),
-    )
-    found = found.reset_index().sort_values(["created_at", "message_id"], kind="stable", na_position="first")
-    return frames.cast(found, frames.MESSAGES)
+    at = np.where(created >= 0, steps.time[created], np.iinfo(np.int64).min) if len(steps.time) else created
+    return table.take(pa.array(np.argsort(at, kind="stable")))
 
 
-def _finished(found: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
-    found["finished_at"] = pd.Series(pd.NaT, index=found.index, dtype=rows["time"].dtype)
-    for state in reversed(_FINAL):
-        at = rows[rows["state"] == state].groupby("message_id")["time"].first()
-        found.loc[at.index, "state"] = state
-        # CANCELED is written when the next attempt would have been due: the message was over when it was asked for.
-        found.loc[at.index, "finished_at"] = (
-            at if state not in {State.CANCELED, "CANCELLED"} else found.loc[at.index, "finished_at"].fillna(at)
-        )
-    return found
+def _finished(steps: Steps) -> Array:
+    """Per message the step that finished it, -1 while it is not finished."""
+    finished = np.full(len(steps.ids), -1, dtype=np.int64)
+    for _, kind in reversed(_FINAL):
+        at = steps.first(steps.where(kind))
+        finished = np.where(at >= 0, at, finished)
+    return finished
 
 
-def _tries(logs: pd.DataFrame) -> pd.DataFrame:
-    """How many attempts each message has had, and the answer and error of its last that ended."""
-    tried = attempts(logs)
-    counts = tried.groupby("message_id", sort=False).size().rename("attempts")
-    last = tried[tried["ended_at"].notna()].drop_duplicates("message_id", keep="last").set_index("message_id")
-    return counts.to_frame().join(
-        last[["response_status", "error"]].rename(columns={"response_status": "last_status", "error": "last_error"})
-    )
+def _states(steps: Steps, finished: Array) -> pa.Array:
+    """The final state, spelled in one way whichever step closed the message; else that of the latest step."""
+    latest = steps.values("state", steps.last(np.arange(len(steps.row))))
+    closed_by = np.where(finished >= 0, steps.kind[finished], -1) if len(steps.kind) else finished
+    for name, kind in _FINAL:
+        latest = pc.if_else(pa.array(closed_by == kind), pa.scalar(name, latest.type), latest)
+    return latest
+
+
+def _last_answers(steps: Steps) -> Array:
+    """Per message the step that says how its last attempt ended; FAILED only where it says anything itself."""
+    answers = np.isin(steps.kind, (Kind.ERROR, Kind.DELIVERED))
+    speaks = np.zeros(len(steps.kind), dtype=bool)
+    speaks[steps.told("response_status")] = True
+    speaks[steps.told("error")] = True
+    return steps.last(np.flatnonzero(answers | (speaks & (steps.kind == Kind.FAILED))))
