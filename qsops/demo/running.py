@@ -109,7 +109,10 @@ def _await_the_end(sent: Sent, watch: Watch, clock: Clock, tell: Tell) -> None:
 def _conclude(scenery: Scenery, found: _Found, clock: Clock, tell: Tell) -> bool:
     from qsops import report
 
-    attempts, messages = fold.attempts(found.logs), fold.messages(found.logs)
+    # Callbacks are messages too, but nobody posted them.
+    of_events = {entry.message_id for entry in found.ledger if entry.message_id is not None}
+    logs = found.logs[found.logs["message_id"].isin(of_events)]
+    attempts, messages = fold.attempts(logs), fold.messages(logs)
     delivered = messages.loc[messages["state"] == "DELIVERED", "message_id"]
     witness = Witness(frozenset(delivered), frozenset(found.dead_letters["message_id"]))
     verdict = balance(found.sent, found.ledger, witness)

@@ -72,7 +72,9 @@ def prepare(root: Path, folder: Path | None, ids: Ids) -> Scenery:
         runs = state_dir(root) / "demo"
         folder = runs / ids.make("run_")
         for old in sorted(runs.glob("run_*"))[: -(_RUNS_KEPT - 1)]:
-            shutil.rmtree(old, ignore_errors=True)
+            # One that still runs beside this one has its pid files.
+            if not any(old.glob("*.pid")):
+                shutil.rmtree(old, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     local = LocalSettings.make(ids, engine_port=free_port(), service_port=free_port(), database=folder / "service.db")
     return Scenery(root, folder.resolve(), local)
