@@ -156,7 +156,7 @@ def load_example() -> ModuleType:
     return module
 
 
-async def test_the_example_is_short_and_works(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+async def test_the_example_is_short_and_works(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
     """A verified consumer of one's own takes at most 25 lines, and answers 489 to what is no JSON."""
     assert len(EXAMPLE.read_text().splitlines()) <= 25
     for name, value in (("CURRENT", KEYS.current), ("NEXT", KEYS.next or "")):
@@ -164,8 +164,9 @@ async def test_the_example_is_short_and_works(monkeypatch: pytest.MonkeyPatch, c
     monkeypatch.setenv("PUBLIC_BASE_URL", "https://hooks.example.com")
     monkeypatch.setattr("qsops.receive.SystemClock", lambda: CLOCK)
     app = load_example().app
-    assert (await deliver(app, "https://hooks.example.com/hook", body=b'{"order": 7}')).status_code == 200
-    assert "attempt 3 of msg_1: {'order': 7}" in capsys.readouterr().out
+    with caplog.at_level("INFO"):
+        assert (await deliver(app, "https://hooks.example.com/hook", body=b'{"order": 7}')).status_code == 200
+    assert "attempt 3 of msg_1: {'order': 7}" in caplog.text
     broken = await deliver(app, "https://hooks.example.com/hook", body=b"{")
     assert (broken.status_code, broken.headers["upstash-nonretryable-error"]) == (489, "true")
     assert (await deliver(app, "https://hooks.example.com/hook", key=DEV_USERS[0].keys.current)).status_code == 401
