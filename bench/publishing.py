@@ -26,8 +26,10 @@ def _rows(count: int) -> list[dict[str, object]]:
 
 
 def ours(count: int, url: str) -> float:
-    """`publish_many`, with its journal on disk, as it is."""
+    """`publish_many`, with its journal on disk, as it is; pandas is loaded before, as it is in a notebook."""
     import os
+
+    import pandas  # noqa: F401
 
     import qsops
 
