@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 
 __all__ = [
@@ -138,3 +139,12 @@ class KeyPair:
 
     current: str = field(repr=False)
     next: str | None = field(default=None, repr=False)
+
+    @property
+    def fingerprints(self) -> dict[str, str | None]:
+        """The first 8 hex digits of each key's SHA-256: two holders can compare their keys without showing them."""
+        return {"current": _fingerprint(self.current), "next": _fingerprint(self.next) if self.next else None}
+
+
+def _fingerprint(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()[:8]

@@ -1,10 +1,10 @@
-"""The verbs of time and of the other end: settle, advance, mount, receiver, request."""
+"""The verbs of time and of the other end: settle, advance, mount, receiver, request, run."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from qsops.engine.deliveries.lifespan import AsgiApp
 from qsops.engine.deliveries.scripted import Answer, ScriptedReceiver
@@ -18,6 +18,8 @@ from qsops.session.wiring import Wiring
 from qsops.wire.http import Response
 
 __all__ = ["Rehearsing"]
+
+T = TypeVar("T")
 
 SETTLE_TIMEOUT_S: Final = 60.0
 # How far the service's clock may be behind ours without a log entry of this session being missed.
@@ -105,6 +107,10 @@ class Rehearsing:
         pairs = tuple((headers or {}).items())
         consumers = self._wiring.consumers
         return self._wiring.portal.call(lambda: consumers.request(method.upper(), url, pairs, body))
+
+    def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """The result of a coroutine on the session's own loop, where its client and the mounted apps live."""
+        return self._wiring.portal.call(work)
 
     async def _pull(self, which: LogFilter) -> list[LogEntry]:
         from qsops import trace

@@ -4,6 +4,7 @@ import pytest
 
 import qsops
 from qsops.errors import SettingsError
+from qsops.session import Session
 from service.processing import Event, Transaction, handle_incoming_messaging_event
 from service.rehearsal.mounted import Mounted, open_service
 from service.samples import TEXT, sample
@@ -19,19 +20,19 @@ async def broken(event: Event, tx: Transaction) -> None:
 
 
 @pytest.fixture
-def qs() -> Iterator[qsops.Session]:
+def qs() -> Iterator[Session]:
     with qsops.connect() as session:
         yield session
 
 
 @pytest.fixture
-def service(qs: qsops.Session) -> Iterator[Mounted]:
+def service(qs: Session) -> Iterator[Mounted]:
     mounted = open_service(qs)
     yield mounted
     mounted.close()
 
 
-def test_what_is_posted_goes_the_whole_path(qs: qsops.Session, service: Mounted):
+def test_what_is_posted_goes_the_whole_path(qs: Session, service: Mounted):
     """A signed post is published, delivered and stored, and the session's trace knows the service's ledger."""
     answer = service.post(sample("message", mid="mid-1", at_ms=qs.clock.now_ms()))
     qs.settle()
@@ -42,7 +43,7 @@ def test_what_is_posted_goes_the_whole_path(qs: qsops.Session, service: Mounted)
     assert TEXT not in service.log().to_json(force_ascii=False)
 
 
-def test_a_forged_post_is_refused_and_counted(qs: qsops.Session, service: Mounted):
+def test_a_forged_post_is_refused_and_counted(qs: Session, service: Mounted):
     """Signed with another secret it stores nothing, and its cause can be read."""
     answer = service.post(sample("message", mid="mid-1", at_ms=qs.clock.now_ms()), secret="another")
     assert answer["status"] == 403
@@ -50,7 +51,7 @@ def test_a_forged_post_is_refused_and_counted(qs: qsops.Session, service: Mounte
     assert len(service.rows("select * from events where mid = :mid", mid="mid-1")) == 0
 
 
-def test_a_restart_changes_settings_and_keeps_the_database(qs: qsops.Session, service: Mounted):
+def test_a_restart_changes_settings_and_keeps_the_database(qs: Session, service: Mounted):
     """What a broken handler could not process is processed by the mended one, once."""
     service.restart(qsops_handler=f"{__name__}:broken")
     service.post(sample("message", mid="mid-1", at_ms=qs.clock.now_ms()))
@@ -62,7 +63,7 @@ def test_a_restart_changes_settings_and_keeps_the_database(qs: qsops.Session, se
     assert repr(service).endswith("handler service.processing:handle_incoming_messaging_event")
 
 
-def test_it_is_known_by_the_fingerprints_of_its_keys(qs: qsops.Session, service: Mounted):
+def test_it_is_known_by_the_fingerprints_of_its_keys(qs: Session, service: Mounted):
     """Its keys are the account's, which can be seen without seeing a key; each key has a fingerprint of its own."""
     prints = service.signing_keys.fingerprints
     assert prints == qs.keys.show().fingerprints
