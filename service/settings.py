@@ -133,7 +133,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     env = config.environment(root, os.environ if environ is None else environ)
     target = config.resolve("env", env, root)
     values: dict[str, Any] = {"database_url": f"{_SQLITE}{config.state_dir(root) / 'service.db'}"}
-    values |= {name: env[name.upper()] for name in Settings.model_fields if env.get(name.upper(), "").strip()}
+    values |= {name: value for name in Settings.model_fields if (value := env.get(name.upper(), "").strip())}
     keys = target.need("keys", verb="the service")
     values |= {"qstash_url": target.url, "qstash_token": target.need("token", verb="the service")}
     values |= {"qstash_current_signing_key": keys.current, "qstash_next_signing_key": keys.next}
