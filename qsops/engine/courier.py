@@ -7,7 +7,6 @@ import logging
 from collections.abc import Sequence
 
 from qsops import signing
-from qsops.engine.accounts import signing_keys
 from qsops.engine.core.attempts import Attempt, Outcome
 from qsops.engine.core.journal import write_active
 from qsops.engine.core.reports import report_ids
@@ -62,9 +61,8 @@ class Courier:
 
     def _delivery(self, attempt: Attempt) -> Delivery:
         engine, message = self._engine, attempt.message
-        keys = engine.database.read(lambda connection: signing_keys(connection, attempt.account))
         signature = signing.sign(
-            keys.current,
+            attempt.key,
             url=message.url,
             body=message.body,
             now_s=engine.clock.now_ms() // 1000,

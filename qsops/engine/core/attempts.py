@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from qsops.models import Headers, Message
 
@@ -13,13 +13,14 @@ __all__ = ["Attempt", "Outcome"]
 class Attempt:
     """The try number ``retried + 1`` of ``message``; ``seq`` and ``account`` say where it is kept.
 
-    ``canceled``: its publisher took it back, so it is not sent, only closed.
+    ``key`` signs it. ``canceled``: its publisher took it back, so it is not sent, only closed.
     """
 
     seq: int
     account: int
     message: Message
     retried: int
+    key: str = field(repr=False)
     canceled: bool = False
 
 

@@ -12,8 +12,8 @@ from qsops.engine.core.rows import MESSAGE_COLUMNS, message_of_row
 __all__ = ["due", "next_due_ms"]
 
 _DUE = f"""
-    select p.message, p.account, p.retried, p.cancel_requested_ms is not null, {MESSAGE_COLUMNS}
-    from progress p join messages m on m.seq = p.message
+    select p.message, p.account, p.retried, a.signing_current, p.cancel_requested_ms is not null, {MESSAGE_COLUMNS}
+    from progress p join messages m on m.seq = p.message join accounts a on a.account = p.account
     where p.due_ms <= :now_ms and p.message not in (select value from json_each(:in_flight))
     order by p.due_ms, p.message
     limit :limit
@@ -32,8 +32,8 @@ def due(connection: Connection, now_ms: int, *, limit: int, in_flight: Collectio
     """
     known = {"now_ms": now_ms, "limit": limit, "in_flight": json.dumps([*in_flight])}
     return [
-        Attempt(seq, account, message_of_row(row), retried, bool(canceled))
-        for seq, account, retried, canceled, *row in connection.execute(_DUE, known)
+        Attempt(seq, account, message_of_row(row), retried, key, bool(canceled))
+        for seq, account, retried, key, canceled, *row in connection.execute(_DUE, known)
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qsops.engine.core.pending import cancel, read_message
+from qsops.engine.core.pending import FIRST, Place, cancel, read_message
 from qsops.engine.core.redaction import redacted
 from qsops.engine.face.call import Call
 from qsops.errors import Rejected
@@ -36,17 +36,23 @@ async def cancel_one(call: Call) -> Response:
 async def cancel_many(call: Call) -> Response:
     """``DELETE /v2/messages``: by ids, by filters, or all."""
     wanted, count = parse_bulk_cancel(call.request)
-    canceled = last = await _cancel(call, wanted, count or CANCEL_LIMIT)
-    while count is None and last == CANCEL_LIMIT:  # without a count it is all of them, a transaction at a time
-        last = await _cancel(call, wanted, CANCEL_LIMIT)
-        canceled += last
-    return Response.of_json(200, {"cancelled": canceled})
+    return Response.of_json(200, {"cancelled": await _cancel(call, wanted, count)})
 
 
-async def _cancel(call: Call, wanted: CancelFilter, limit: int) -> int:
-    now_ms = call.engine.clock.now_ms()
-    canceled = await call.engine.database.submit(
-        lambda connection: cancel(connection, call.account.number, wanted, limit, now_ms)
-    )
+async def _cancel(call: Call, wanted: CancelFilter, count: int | None) -> int:
+    """Cancel ``count`` messages, or without a count all that match, in transactions of a bounded size."""
+    limit = CANCEL_LIMIT if count is None else count
+    portion = await _cancel_portion(call, wanted, limit, FIRST)
+    canceled = len(portion)
+    while count is None and len(portion) == limit:
+        portion = await _cancel_portion(call, wanted, limit, portion[-1])
+        canceled += len(portion)
     call.engine.wake()
     return canceled
+
+
+async def _cancel_portion(call: Call, wanted: CancelFilter, limit: int, after: Place) -> list[Place]:
+    account, now_ms = call.account.number, call.engine.clock.now_ms()
+    return await call.engine.database.submit(
+        lambda connection: cancel(connection, account, wanted, limit, now_ms, after)
+    )
