@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Collection, MutableMapping
 from dataclasses import replace
 from typing import Any, Final
 
 from qsops.engine.deliveries.lifespan import AsgiApp
 from qsops.engine.face import guard
-from qsops.engine.face.failures import of_rejection
+from qsops.engine.face.failures import error_response, of_rejection
 from qsops.engine.face.router import Face
+from qsops.engine.header_text import from_wire, to_wire
+from qsops.engine.texts import INTERNAL_ERROR
 from qsops.errors import Rejected
 from qsops.models import Headers
 from qsops.wire import texts
 from qsops.wire.http import Request, Response, header
 
 __all__ = ["asgi_app"]
+
+_log = logging.getLogger(__name__)
 
 _NOWHERE: Final = ("", 0)
 #: How long, and how much, of a refused body is thrown away so that its sender can read the answer.
@@ -37,10 +42,19 @@ def asgi_app(face: Face, allowed_hosts: Collection[str] = ()) -> AsgiApp:
             return await _answer_unread(receive, send, of_rejection(error))
         if body is None:
             return None
-        request = replace(head, body=body)
-        return await _answer(send, await face.handle(request, (scope["client"] or _NOWHERE)[0]))
+        caller_ip = (scope["client"] or _NOWHERE)[0]
+        return await _answer(send, await _handle(face, replace(head, body=body), caller_ip))
 
     return app
+
+
+async def _handle(face: Face, request: Request, caller_ip: str) -> Response:
+    try:
+        return await face.handle(request, caller_ip)
+    except Exception:  # noqa: BLE001  # a fault of ours, which must not end the connection
+        # Clients read every answer as JSON. The rest of the path may be a destination with a secret in it.
+        _log.exception("%s %s failed", request.method, "/".join(request.path.split("/")[:3]))
+        return error_response(500, INTERNAL_ERROR)
 
 
 def _check_head(face: Face, head: Request, allowed_hosts: Collection[str]) -> None:
@@ -50,9 +64,8 @@ def _check_head(face: Face, head: Request, allowed_hosts: Collection[str]) -> No
 
 
 def _head(scope: MutableMapping[str, Any]) -> Request:
-    headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
-    path: bytes = scope["raw_path"]
-    return Request(scope["method"], path.decode("latin-1"), scope["query_string"].decode("latin-1"), headers)
+    headers = tuple((from_wire(name), from_wire(value)) for name, value in scope["headers"])
+    return Request(scope["method"], from_wire(scope["raw_path"]), from_wire(scope["query_string"]), headers)
 
 
 async def _body(receive: Any, headers: Headers, limit: int) -> bytes | None:
@@ -106,6 +119,6 @@ async def _discard(receive: Any, limit: int) -> None:
 
 
 async def _start(send: Any, response: Response, *more: tuple[bytes, bytes]) -> None:
-    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
+    headers = [(to_wire(name), to_wire(value)) for name, value in response.headers]
     headers += [(b"Content-Length", str(len(response.body)).encode()), *more]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})

@@ -11,7 +11,7 @@ from qsops.engine.core.attempts import Attempt, Outcome
 from qsops.engine.core.journal import write_active
 from qsops.engine.core.reports import report_ids
 from qsops.engine.core.settlement import close_canceled, settle
-from qsops.engine.deliveries.port import Deliver, Delivery
+from qsops.engine.deliveries.port import Deliver, Delivery, timed_out
 from qsops.engine.engine import Engine
 from qsops.wire.delivery import delivery_headers
 
@@ -41,12 +41,12 @@ class Courier:
             async with asyncio.timeout(delivery.timeout_s):
                 return await self._deliver(delivery)
         except TimeoutError:
-            return Outcome(error=f"timeout: no answer within {delivery.timeout_s} s")
+            return timed_out(delivery)
         except Exception as error:  # noqa: BLE001  # see below
             # An adapter names every fault of a destination itself; what arrives here is a fault of ours, and must
             # not leave the message in flight for ever.
             _log.exception("delivery of %s failed", attempt.message.message_id)
-            return Outcome(error=f"delivery failed: {type(error).__name__}")
+            return Outcome(error=f"delivery failed: {type(error).__name__}: {error}")
 
     async def settle(self, attempt: Attempt, outcome: Outcome) -> None:
         """Commit what ``outcome`` means."""

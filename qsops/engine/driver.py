@@ -6,6 +6,7 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 from qsops.engine.core.attempts import Attempt
@@ -39,10 +40,14 @@ class Driver:
         self._limit = limit
         self._in_flight: dict[int, asyncio.Task[None]] = {}
         self._announcing: set[asyncio.Task[None]] = set()
+        self._fault: BaseException | None = None
 
     async def run(self) -> None:
-        """Drive until cancelled; what is in flight then goes on until :meth:`drain`."""
-        while True:
+        """Drive until cancelled; what is in flight then goes on until :meth:`drain`.
+
+        A fault of ours in an attempt ends the driver with it: to go on would repeat that attempt for ever.
+        """
+        while self._fault is None:
             self._awake.clear()
             try:
                 self._start_due()
@@ -51,6 +56,7 @@ class Driver:
                 _log.warning("the database cannot be read, trying again in %s s: %s", _STORE_AGAIN_S, error)
                 pause_s = _STORE_AGAIN_S
             await self._sleep(pause_s)
+        raise self._fault
 
     async def drain(self, grace_s: float) -> int:
         """Wait up to ``grace_s`` for what is in flight, give up the rest; returns how many were given up."""
@@ -77,18 +83,22 @@ class Driver:
             self._announcing.add(task)
             task.add_done_callback(self._announcing.discard)
         for attempt in attempts:
-            self._in_flight[attempt.seq] = asyncio.create_task(self._take(attempt))
+            task = asyncio.create_task(self._take(attempt))
+            self._in_flight[attempt.seq] = task
+            task.add_done_callback(partial(self._on_end, attempt.seq))
 
     async def _take(self, attempt: Attempt) -> None:
-        try:
-            if attempt.canceled:
-                await self._insist(lambda: self._courier.close(attempt))
-                return
-            outcome = await self._courier.carry(attempt)
-            await self._insist(lambda: self._courier.settle(attempt, outcome))
-        finally:
-            del self._in_flight[attempt.seq]
-            self._awake.set()
+        if attempt.canceled:
+            await self._insist(lambda: self._courier.close(attempt))
+            return
+        outcome = await self._courier.carry(attempt)
+        await self._insist(lambda: self._courier.settle(attempt, outcome))
+
+    def _on_end(self, seq: int, task: asyncio.Task[None]) -> None:
+        del self._in_flight[seq]
+        if not task.cancelled() and self._fault is None:
+            self._fault = task.exception()
+        self._awake.set()
 
     async def _insist(self, store: Callable[[], Awaitable[None]]) -> None:
         """Do not lose an outcome to a full disk: keep it until it can be written."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -12,7 +13,7 @@ from qsops.engine.courier import Courier
 from qsops.engine.deliveries.app import AppDeliveries
 from qsops.engine.deliveries.lifespan import AsgiApp
 from qsops.engine.deliveries.mounts import Mounts
-from qsops.engine.deliveries.port import Delivery
+from qsops.engine.deliveries.port import Delivery, timed_out
 from qsops.engine.deliveries.scripted import Answer, ScriptedReceiver, parse_answers
 from qsops.engine.engine import open_engine
 from qsops.engine.face.router import Face
@@ -82,8 +83,11 @@ class Embedded:
     async def call(
         self, method: str, url: str, headers: Headers = (), body: bytes = b"", timeout_s: float = _CALL_TIMEOUT_S
     ) -> Outcome:
-        """Send a plain request to what is mounted at ``url``, as anybody on the network might."""
-        return await self._mounts(Delivery(method, url, headers, body, timeout_s))
+        """Send a plain request to what is mounted at ``url``, as anybody on the network might.
+
+        The clock moves only if the answer waits for it.
+        """
+        return await self._driver.see_through(self._call(Delivery(method, url, headers, body, timeout_s)))
 
     async def advance(self, by_ms: int) -> None:
         """Move the clock by ``by_ms``; whatever falls due on the way happens at its own time."""
@@ -104,5 +108,12 @@ class Embedded:
         self._closed = True
         await self._driver.aclose()
         for app in self._apps:
-            await app.aclose()
+            await self._driver.see_through(app.aclose())
         self._engine.database.close()
+
+    async def _call(self, delivery: Delivery) -> Outcome:
+        try:
+            async with asyncio.timeout(delivery.timeout_s):
+                return await self._mounts(delivery)
+        except TimeoutError:
+            return timed_out(delivery)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from qsops.clock import ManualClock
 from qsops.engine.core.attempts import Attempt, Outcome
@@ -13,6 +15,8 @@ from qsops.engine.engine import Engine
 from qsops.engine.virtual import VirtualLoop
 
 __all__ = ["ManualDriver"]
+
+T = TypeVar("T")
 
 
 class ManualDriver:
@@ -52,6 +56,17 @@ class ManualDriver:
                 self._clock.move_to(at_ms)
                 await self._work()
             return True
+
+    async def see_through(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run ``work`` to its end, moving the clock only if it waits for the clock."""
+        task = asyncio.create_task(work)
+        if self._moving.locked():  # whoever holds it moves the clock
+            return await task
+        async with self._moving:
+            while await self._waits(task) and (at_ms := self._next_ms()) is not None:
+                self._clock.move_to(at_ms)
+                await self._work()
+        return await task
 
     def next_due_ms(self) -> int | None:
         """When the next attempt falls due; None if no message is pending but those in flight."""
@@ -97,6 +112,15 @@ class ManualDriver:
             await self._courier.settle(attempt, task.result())
             del self._in_flight[attempt.seq]
         return bool(finished)
+
+    async def _waits(self, task: asyncio.Task[Any]) -> bool:
+        """Whether ``task`` cannot go on before the clock is moved."""
+        loop = self._virtual_loop()
+        if loop is None:
+            await asyncio.wait([task])
+        else:
+            await loop.quiet()
+        return not task.done()
 
     async def _quiet(self) -> None:
         loop = self._virtual_loop()

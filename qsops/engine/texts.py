@@ -10,6 +10,7 @@ __all__ = [
     "DELAYED_CALLBACK",
     "FOREIGN_HOST",
     "FOREIGN_ORIGIN",
+    "INTERNAL_ERROR",
     "count_out_of_range",
     "invalid_cursor",
     "no_such_endpoint",
@@ -20,6 +21,7 @@ FOREIGN_HOST: Final = "host not allowed: this engine answers to loopback names o
 FOREIGN_ORIGIN: Final = "origin not allowed: this engine answers no page of another site"
 DATABASE_FULL: Final = "the engine's disk is full; nothing was accepted"
 DATABASE_UNAVAILABLE: Final = "the engine's database cannot be used now; nothing was accepted"
+INTERNAL_ERROR: Final = "the engine failed on this request; its log says why"
 DELAYED_CALLBACK: Final = "messages with delayed callbacks are not accepted"
 
 

@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 from qsops.engine.core.attempts import Outcome
 from qsops.engine.deliveries.lifespan import AsgiApp, Lifespan
 from qsops.engine.deliveries.port import RESPONSE_LIMIT, Delivery
+from qsops.engine.header_text import from_wire, to_wire
 
 __all__ = ["AppDeliveries"]
 
@@ -68,7 +69,7 @@ class _Exchange:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             pairs = message.get("headers", ())
-            self.headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in pairs)
+            self.headers = tuple((from_wire(name), from_wire(value)) for name, value in pairs)
         elif message["type"] == "http.response.body":
             self.body += message.get("body", b"")[: RESPONSE_LIMIT - len(self.body)]
             if not message.get("more_body", False):
@@ -79,7 +80,7 @@ class _Exchange:
 def _scope(delivery: Delivery, state: dict[str, Any]) -> dict[str, Any]:
     place = urlsplit(delivery.url)
     raw_path = place.path or "/"
-    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in delivery.headers]
+    headers = [(to_wire(name.lower()), to_wire(value)) for name, value in delivery.headers]
     headers = [(b"host", place.netloc.rpartition("@")[2].encode()), *headers]
     if delivery.body:
         headers.append((b"content-length", str(len(delivery.body)).encode()))

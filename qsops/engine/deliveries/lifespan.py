@@ -23,6 +23,7 @@ class Lifespan:
         self._app = app
         self._running: asyncio.Task[None] | None = None
         self._starting: asyncio.Task[None] | None = None
+        self._is_up = False
         self._inbox: asyncio.Queue[_Message] = asyncio.Queue()
         self._answers: asyncio.Queue[_Message] = asyncio.Queue()
         self.state: dict[str, Any] = {}
@@ -41,30 +42,30 @@ class Lifespan:
         """Tell the application to stop, and wait for it."""
         if self._running is None:
             return
-        if not self._running.done():
-            await self._say("lifespan.shutdown")
-        await asyncio.wait([self._running])
-        self._running = None
+        running, self._running = self._running, None
+        if self._is_up:
+            await self._say(running, "lifespan.shutdown")
+            await running
 
     async def _start(self) -> None:
         self._running = asyncio.create_task(self._run())
-        answer = await self._say("lifespan.startup")
+        answer = await self._say(self._running, "lifespan.startup")
         if answer is not None and answer["type"] == "lifespan.startup.failed":
             raise SettingsError(f"the mounted application did not start: {answer.get('message', '')}")
+        self._is_up = answer is not None
 
     async def _run(self) -> None:
         scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": self.state}
         await self._app(scope, self._inbox.get, self._answers.put)
 
-    async def _say(self, kind: str) -> _Message | None:
+    async def _say(self, running: asyncio.Task[None], kind: str) -> _Message | None:
         """Say ``kind`` and wait for the answer; None if the application has ended without one."""
-        assert self._running is not None
         self._inbox.put_nowait({"type": kind})
         answer = asyncio.create_task(self._answers.get())
-        await asyncio.wait({self._running, answer}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({running, answer}, return_when=asyncio.FIRST_COMPLETED)
         if answer.done():
             return answer.result()
         answer.cancel()
         # Raising is how an application says, by the ASGI specification, that it does without a lifespan.
-        self._running.exception()
+        running.exception()
         return None

@@ -9,7 +9,7 @@ from typing import Final
 from qsops.engine.core.attempts import Outcome
 from qsops.models import Headers
 
-__all__ = ["RESPONSE_LIMIT", "Deliver", "Delivery"]
+__all__ = ["RESPONSE_LIMIT", "Deliver", "Delivery", "timed_out"]
 
 #: Of an answer's body this much is kept, for the log, the callbacks and the DLQ.
 RESPONSE_LIMIT: Final = 1024 * 1024
@@ -27,6 +27,11 @@ class Delivery:
     headers: Headers
     body: bytes
     timeout_s: float
+
+
+def timed_out(delivery: Delivery) -> Outcome:
+    """What comes of a delivery that took longer than it may."""
+    return Outcome(error=f"timeout: no answer within {delivery.timeout_s:g} s")
 
 
 #: Carries one delivery out. A destination's faults come back as an outcome without a status, never as an exception.

@@ -12,6 +12,7 @@ from yarl import URL
 
 from qsops.engine.core.attempts import Outcome
 from qsops.engine.deliveries.port import RESPONSE_LIMIT, Delivery
+from qsops.engine.header_text import from_wire
 
 __all__ = ["SocketDeliveries"]
 
@@ -60,7 +61,7 @@ class SocketDeliveries:
                 allow_redirects=False,
             ) as answer:
                 body = await _at_most(answer.content, RESPONSE_LIMIT)
-                headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.raw_headers)
+                headers = tuple((from_wire(name), from_wire(value)) for name, value in answer.raw_headers)
                 return Outcome(answer.status, headers, body)
         except aiohttp.ServerTimeoutError:
             return Outcome(error=f"no connection within {_CONNECT_TIMEOUT_S:.0f} s")

@@ -1,8 +1,6 @@
 import asyncio
 import json
 
-import pytest
-
 from qsops.clock import EPOCH_MS, ManualClock
 from qsops.engine.embedded import Embedded
 from qsops.engine.virtual import VirtualLoop
@@ -96,31 +94,3 @@ async def test_what_exceeds_the_limit_waits_its_turn(engine: Embedded, caller: C
     await engine.settle()
     assert sorted(int(got.body) for got in receiver.received) == list(range(200))
     assert engine.clock.now_ms() == EPOCH_MS + 40_000
-
-
-@pytest.mark.parametrize("limit_s", [1, 3])
-async def test_a_mounted_application_lives_with_the_engine(clock: ManualClock, limit_s: int):
-    """Its lifespan starts before its first delivery, in the clock's time, and ends when the engine is closed."""
-    said: list[str] = []
-
-    async def app(scope, receive, send) -> None:
-        if scope["type"] == "lifespan":
-            await receive()
-            await asyncio.sleep(2)
-            scope["state"]["ready"] = True
-            await send({"type": "lifespan.startup.complete"})
-            said.append("up")
-            await receive()
-            said.append("down")
-            await send({"type": "lifespan.shutdown.complete"})
-            return
-        said.append(f"served {scope['state']['ready']}")
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body"})
-
-    engine = Embedded(clock=clock)
-    engine.mount("https://app.test", app)
-    await Caller(engine.send).publish("https://app.test", timeout=f"{limit_s}s", retries=1)
-    await engine.settle()
-    await engine.aclose()
-    assert said == ["up", "served True", "down"]

@@ -1,15 +1,20 @@
 import asyncio
+import os
+import signal
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 
 from qsops.config.dev_users import DEV_USERS
+from qsops.engine import texts as own_texts
 from qsops.engine.driver import Driver
 from qsops.engine.server import serving
 from qsops.errors import Corrupt, SettingsError
 from tests.engine.served.conftest import Hook, Serve
+from tests.standins.processes import ChildProcess
 
 
 async def test_publish_to_delivered_over_sockets(serve: Serve, hook: Hook):
@@ -76,7 +81,7 @@ async def test_an_idle_engine_does_not_look_at_its_database(serve: Serve, hook: 
         await running.caller.publish(hook.url, delay="1h")
         await asyncio.sleep(0)
         before = looks
-        for _ in range(50):
+        for _ in range(10):
             await running.caller.ask("GET", "/v2/keys")
         assert looks - before <= 1
 
@@ -175,3 +180,68 @@ async def test_a_database_of_a_newer_version_is_refused(tmp_path: Path):
     with pytest.raises(Corrupt, match="999"):
         async with serving(db=tmp_path / "engine.db"):
             pass
+
+
+async def test_text_beyond_ascii_arrives_in_headers(serve: Serve, hook: Hook):
+    """A forwarded header in UTF-8 leaves as it came, byte for byte."""
+    values: list[str] = []
+
+    async def look(request: web.Request) -> web.Response:
+        values.extend(value.decode() for name, value in request.raw_headers if name.lower() == b"x-mood")
+        return web.Response()
+
+    hook.answer = look
+    async with serve() as running:
+        await running.caller.ask("POST", f"/v2/publish/{hook.url}", b"", {"Upstash-Forward-X-Mood": "über 🎉"})
+        await hook.has(1)
+    assert values == ["über 🎉"]
+
+
+async def test_a_fault_of_ours_ends_the_engine(serve: Serve, hook: Hook, monkeypatch: pytest.MonkeyPatch):
+    """An attempt that cannot be settled for a reason we did not foresee is not repeated for ever."""
+
+    async def broken(*_: object) -> None:
+        raise ZeroDivisionError("ours")
+
+    monkeypatch.setattr("qsops.engine.courier.Courier.settle", broken)
+
+    async def run() -> None:
+        async with asyncio.timeout(10), serve() as running:
+            await running.caller.publish(hook.url)
+            await running.server.stopped()
+
+    with pytest.raises(ZeroDivisionError, match="ours"):
+        await run()
+    assert len(hook.bodies) == 1
+
+
+async def test_a_fault_of_ours_is_answered_as_json(serve: Serve, monkeypatch: pytest.MonkeyPatch):
+    """Clients read every answer as JSON, a 500 too."""
+
+    async def broken(*_: object) -> None:
+        raise ZeroDivisionError("ours")
+
+    monkeypatch.setattr("qsops.engine.face.router.Face.handle", broken)
+    async with serve() as running:
+        answer = await running.caller.ask("GET", "/v2/keys")
+        assert (answer.status, answer.error) == (500, own_texts.INTERNAL_ERROR)
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_a_signal_ends_the_process_in_order(tmp_path: Path, name: str):
+    """The port file appears when requests are answered; a signal ends it with status 0."""
+    program = """
+import sys
+from pathlib import Path
+from qsops.engine.server import serve
+serve(port=0, db=sys.argv[1], port_file=Path(sys.argv[2]), on_ready=lambda url: print("ready", url, flush=True))
+print("ended", flush=True)
+"""
+    port_file = tmp_path / "port"
+    command = [sys.executable, "-c", program, str(tmp_path / "engine.db"), str(port_file)]
+    project = Path(__file__).parents[3]
+    with ChildProcess(command, cwd=tmp_path, environment={"PYTHONPATH": str(project)}) as child:
+        url = child.wait_for_line(r"ready (\S+)")[1]
+        assert url == f"http://127.0.0.1:{port_file.read_text().strip()}"
+        os.kill(child.pid, signal.Signals[name])
+        child.wait_for_line("ended")
