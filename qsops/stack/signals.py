@@ -16,10 +16,11 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @dataclass(slots=True)
 class _Stop:
-    """Signals are a matter of the whole process, and so is this: how many hold them off, and which one waits."""
+    """Signals are a matter of the whole process, and so is this: who holds them off, what waits, and what was heard."""
 
     holders: int = 0
     waiting: signal.Signals | None = None
+    heard: bool = False
 
 
 _stop = _Stop()
@@ -27,10 +28,12 @@ _stop = _Stop()
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Let SIGINT, SIGTERM and SIGHUP raise ``KeyboardInterrupt`` inside; afterwards they do what they did before.
+    """Let the first SIGINT, SIGTERM or SIGHUP raise ``KeyboardInterrupt`` inside; further ones change nothing.
 
-    For the main thread alone.
+    A second one would strike the cleaning up, which has its own bounds. Afterwards signals do what they did before. For
+    the main thread alone.
     """
+    _stop.heard = False
     before: dict[signal.Signals, Any] = {number: signal.signal(number, _interrupt) for number in _SIGNALS}
     try:
         yield
@@ -49,11 +52,15 @@ def uninterrupted() -> Iterator[None]:
         _stop.holders -= 1
         if _stop.waiting is not None and not _stop.holders:
             waiting, _stop.waiting = _stop.waiting, None
+            _stop.heard = True
             raise KeyboardInterrupt(waiting.name)
 
 
 def _interrupt(number: int, _frame: FrameType | None) -> None:
+    if _stop.heard:
+        return
     if _stop.holders:
         _stop.waiting = signal.Signals(number)
         return
+    _stop.heard = True
     raise KeyboardInterrupt(signal.Signals(number).name)

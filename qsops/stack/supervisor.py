@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import http.client
 from pathlib import Path
 from types import TracebackType
@@ -32,6 +33,8 @@ class Stack:
         self.children: dict[str, Child] = {}
         self._clock = clock or SystemClock()
         self._revivals = 0
+        # A signal may strike between the end of a block and the first line of __exit__.
+        atexit.register(self.stop)
 
     def __enter__(self) -> Stack:
         return self
@@ -80,7 +83,7 @@ class Stack:
 
     def stop(self) -> None:
         """End every child, the last one started first: asked, and after six seconds forced."""
-        # Impatience leaves no child behind: a second Ctrl-C is heard when all have ended.
+        # A signal that comes now is heard when all have ended.
         with uninterrupted():
             children = list(reversed(self.children.values()))
             deadline = self._clock.monotonic_s() + _STOP_WITHIN_S
@@ -90,6 +93,7 @@ class Stack:
                 child.ended_within(deadline - self._clock.monotonic_s())
                 child.kill()
             self.children.clear()
+            atexit.unregister(self.stop)
 
     def _restart(self, child: Child) -> None:
         self._revivals += 1

@@ -24,7 +24,7 @@ MISUSE = [
     (("--target", "embedded", "logs"), "--target embedded lives inside a Python process"),
     (("--target", "nowhere", "logs"), "nowhere"),
     (("--target", "env", "logs"), "QSTASH_TOKEN"),
-    (("--target", "env", "serve"), "PUBLIC_BASE_URL"),
+    (("--target", "env", "serve"), "which is not set"),
     (("serve",), "INSTAGRAM_APP_SECRET"),
     (("--target", "env", "demo"), "demo runs on an engine of its own"),
     (("publish",), "url"),

@@ -145,17 +145,32 @@ with interruptible(), Stack(folder) as stack:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_leaves_no_child_behind(tmp_path: Path, number: signal.Signals):
     """Ctrl-C, SIGTERM and a closed terminal stop the children before the parent ends."""
-    host = subprocess.Popen(
-        [sys.executable, "-c", HOST, str(ROOT), str(tmp_path)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        cwd=ROOT,
-    )
-    with host:
+    with _host(tmp_path) as host:
         assert host.stdout is not None
         child = int(host.stdout.readline())
         assert not gone(child)
         host.send_signal(number)
         host.wait(BOUND_S)
     assert gone(child)
+
+
+def test_two_signals_at_once_leave_no_child_behind(tmp_path: Path):
+    """The second signal of an impatient person, or of a supervisor, does not strike the stopping."""
+    for _ in range(5):
+        with _host(tmp_path) as host:
+            assert host.stdout is not None
+            child = int(host.stdout.readline())
+            host.send_signal(signal.SIGINT)
+            host.send_signal(signal.SIGTERM)
+            host.wait(BOUND_S)
+        assert gone(child)
+
+
+def _host(folder: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", HOST, str(ROOT), str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        cwd=ROOT,
+    )
