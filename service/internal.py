@@ -124,13 +124,14 @@ def router(settings: Settings, internal: Internal) -> APIRouter:
     return routes
 
 
-def _ledger_filter(
+async def _ledger_filter(
     event_id: str | None = None,
     mid: str | None = None,
     message_id: str | None = None,
     state: str | None = None,
     kind: str | None = None,
 ) -> LedgerFilter:
+    # Async, since a plain dependency would cost a thread, whose time a manual clock cannot know.
     return LedgerFilter(event_id, mid, message_id, state, kind)
 
 
