@@ -63,8 +63,9 @@ class ManualDriver:
         if self._moving.locked():  # whoever holds it moves the clock
             return await task
         async with self._moving:
-            while await self._waits(task) and (at_ms := self._next_ms()) is not None:
-                self._clock.move_to(at_ms)
+            # Without a timer it waits for somebody outside, whom no clock brings nearer.
+            while await self._waits(task) and self._next_timer_ms() is not None:
+                self._clock.move_to(self._next_ms() or self._clock.now_ms())
                 await self._work()
         return await task
 
@@ -137,10 +138,11 @@ class ManualDriver:
         return not self._in_flight and self.next_due_ms() is None
 
     def _next_ms(self) -> int | None:
-        loop = self._virtual_loop()
-        timer_ms = loop.next_timer_ms() if loop else None
-        if timer_ms is not None:
-            # A timer that did not fire just now lies ahead, whatever its seconds round to.
-            timer_ms = max(timer_ms, self._clock.now_ms() + 1)
         due_ms = self.next_due_ms() if len(self._in_flight) < self._limit else None
-        return min((at_ms for at_ms in (due_ms, timer_ms) if at_ms is not None), default=None)
+        return min((at_ms for at_ms in (due_ms, self._next_timer_ms()) if at_ms is not None), default=None)
+
+    def _next_timer_ms(self) -> int | None:
+        loop = self._virtual_loop()
+        at_ms = loop.next_timer_ms() if loop else None
+        # A timer that did not fire just now lies ahead, whatever its seconds round to.
+        return None if at_ms is None else max(at_ms, self._clock.now_ms() + 1)

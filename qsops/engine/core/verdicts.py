@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 from qsops import retry
 from qsops.engine.core.attempts import Attempt, Outcome
 from qsops.models import State
+from qsops.wire.delivery import NON_RETRYABLE_HEADER, NON_RETRYABLE_STATUS
 from qsops.wire.http import header
 
-__all__ = ["NON_RETRYABLE_HEADER", "NON_RETRYABLE_STATUS", "Verdict", "decide"]
-
-#: A destination answers 489 with this header, set to ``true``, when no retry can mend it (reference, section 5).
-NON_RETRYABLE_STATUS: Final = 489
-NON_RETRYABLE_HEADER: Final = "Upstash-NonRetryable-Error"
+__all__ = ["Verdict", "decide"]
 
 
 @dataclass(frozen=True, slots=True)

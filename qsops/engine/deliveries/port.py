@@ -9,10 +9,26 @@ from typing import Final
 from qsops.engine.core.attempts import Outcome
 from qsops.models import Headers
 
-__all__ = ["RESPONSE_LIMIT", "Deliver", "Delivery", "timed_out"]
+__all__ = ["RESPONSE_LIMIT", "Deliver", "Delivery", "timed_out", "without_framing"]
 
 #: Of an answer's body this much is kept, for the log, the callbacks and the DLQ.
 RESPONSE_LIMIT: Final = 1024 * 1024
+
+_FRAMING: Final = frozenset(
+    {
+        "connection",
+        "content-length",
+        "expect",
+        "host",
+        "keep-alive",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +43,14 @@ class Delivery:
     headers: Headers
     body: bytes
     timeout_s: float
+
+
+def without_framing(headers: Headers) -> Headers:
+    """``headers`` but for those by which HTTP itself finds its way and its ends.
+
+    A publisher who forwards a ``Content-Length`` of his own would make of one request two, the second unsigned.
+    """
+    return tuple((name, value) for name, value in headers if name.lower() not in _FRAMING)
 
 
 def timed_out(delivery: Delivery) -> Outcome:

@@ -149,3 +149,23 @@ async def test_a_message_survives_a_restart(tmp_path, clock: ManualClock):
         (b"kept", message_id)
     ]
     await second.aclose()
+
+
+async def test_forwarded_headers_do_not_frame_the_request(engine: Embedded, caller: Caller):
+    """A forwarded Content-Length or Host is left out: it would make of one signed request two, or another's."""
+    receiver = engine.receiver(URL)
+    await caller.publish(
+        URL, b"0123456789", forward_content_length=1, forward_transfer_encoding="chunked", forward_host="evil.example"
+    )
+    await engine.settle()
+    (got,) = receiver.received
+    assert {"content-length", "transfer-encoding", "host"}.isdisjoint(name.lower() for name, _ in got.headers)
+
+
+async def test_forwarded_headers_do_not_pass_for_qstash_s_own(engine: Embedded, caller: Caller):
+    """What a consumer trusts once the signature holds cannot be forwarded by a publisher."""
+    receiver = engine.receiver(URL)
+    await caller.publish(URL, forward_upstash_message_id="msg_other", forward_upstash_retried=9)
+    await engine.settle()
+    (got,) = receiver.received
+    assert [value for name, value in got.headers if name.lower() == "upstash-retried"] == ["0"]
