@@ -27,7 +27,7 @@ def by_cause(message: Array, time: Array, kind: Array) -> Array:
     first = np.flatnonzero(np.r_[True, moment[1:] != moment[:-1]])
     under_way = _under_way(message[first], starts, ends)
     # Elsewhere the order of the kinds is that of their causes already.
-    crowded = (starts > 0) & (ends > 0) & (under_way | (starts > 1) | (ends > 1))
+    crowded = (starts > 1) | (ends > 1) | (under_way & (starts > 0))
     crowd = np.flatnonzero(crowded[moment])
     rounds = _rounds(moment[crowd], kind[crowd], under_way)
     order[crowd] = crowd[np.lexsort((kind[crowd], rounds, moment[crowd]))]
