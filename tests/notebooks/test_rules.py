@@ -6,9 +6,7 @@ from typing import Any
 
 import pytest
 
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-PATHS = sorted(path for path in NOTEBOOKS.rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts)
-NAMES = [str(path.relative_to(NOTEBOOKS).with_suffix("")) for path in PATHS]
+from tests.notebooks.committed import NAMES, PATHS
 
 pytestmark = pytest.mark.parametrize("path", PATHS, ids=NAMES)
 
@@ -89,7 +87,10 @@ def test_it_was_run_top_to_bottom(path: Path):
 def test_it_prints_no_secret_and_nothing_that_varies(path: Path):
     """No token, key, object address or path of a machine stands in an output (rules 6, 31)."""
     outputs = json.dumps([cell["outputs"] for cell in cells(path, "code")])
-    assert re.findall(r"sig_[A-Za-z0-9]{20,}|eyJ[A-Za-z0-9+/=]{20,}| at 0x[0-9a-f]+|/ho[m]e/|/ro[o]t/|/tmp/", outputs) == []
+    assert (
+        re.findall(r"sig_[A-Za-z0-9]{20,}|eyJ[A-Za-z0-9+/=]{20,}| at 0x[0-9a-f]+|/ho[m]e/|/ro[o]t/|/tmp/", outputs)
+        == []
+    )
 
 
 def test_it_waits_by_settling(path: Path):
