@@ -34,6 +34,7 @@ __all__ = ["Client"]
 Sleep = Callable[[float], Awaitable[object]]
 
 _MADE_ID: Final = "qsops-"
+_BURST_WINDOW_S: Final = 1.0
 
 
 class Client:
@@ -160,6 +161,19 @@ class Client:
     async def rotate_keys(self) -> KeyPair:
         """Make the next key current and a new one next. Never asked twice: two rotations break every receiver."""
         return keys.parse_keys(await self.ask(keys.rotate_request(), repeatable=False))
+
+    async def pace(self) -> None:
+        """Wait for the burst limit's reset, if the latest answer said that this second has no request left.
+
+        For whoever sends many: a 429 that never comes costs nobody a request.
+        """
+        limit = self.burst_limit
+        if limit is None or limit.remaining > 0 or limit.reset_at_s is None:
+            return
+        wait_s = limit.reset_at_s - self._clock.now_ms() / 1000
+        if wait_s > 0:
+            # The window is a second: a clock that is set wrong shall not make it an hour.
+            await self._sleep(min(wait_s, _BURST_WINDOW_S))
 
     async def aclose(self) -> None:
         """Close the transport."""

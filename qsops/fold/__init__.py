@@ -13,10 +13,14 @@ import pandas as pd
 
 from qsops import frames
 from qsops.fold.attempts import Attempts
+from qsops.fold.kinds import KINDS
 from qsops.fold.messages import message_table
 from qsops.fold.steps import Steps
 
-__all__ = ["Folded", "attempts", "fold", "messages"]
+__all__ = ["KNOWN_STATES", "Folded", "attempts", "fold", "messages"]
+
+#: The states that mean something to the fold; any other is kept as it came.
+KNOWN_STATES = frozenset(KINDS)
 
 
 class Folded(NamedTuple):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from qsops.trace.heads import pull_with_heads
 from qsops.trace.pulling import pull
-from qsops.trace.timeline import Timeline, timeline
+from qsops.trace.timeline import LedgerReader, Timeline, timeline
 
-__all__ = ["Timeline", "pull", "timeline"]
+__all__ = ["LedgerReader", "Timeline", "pull", "pull_with_heads", "timeline"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -21,7 +22,7 @@ LedgerReader = Callable[..., Awaitable[Sequence[LedgerEntry]]]
 
 _BY_LEDGER: Final = {"event:": "event_id", "ig:": "mid"}
 _COLUMNS: Final = ("at", "step", "status", "detail", "since_start_ms", "message_id", "event_id")
-_STEP_ORDER: Final = ("received", "published", "created", "attempt", "canceled", "failed", "processed", "parked")
+_STEP_ORDER: Final = ("received", "published", "created", "attempt", "", "canceled", "failed", "processed", "parked")
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Timeline:
         table = self._shown().to_html(index=False, border=0)
         for cell in ("th", "td"):
             table = table.replace(f"<{cell}>", f'<{cell} style="text-align:left">')
-        return f"<p>{self._title()}</p>{table}"
+        return f"<p>{html.escape(self._title())}</p>{table}"
 
     def _title(self) -> str:
         last = self.frame.iloc[-1]
@@ -98,6 +99,7 @@ def _ledger_steps(event: LedgerEntry) -> list[dict[str, Any]]:
 def _log_steps(logs: pd.DataFrame, owners: dict[str, str]) -> list[dict[str, Any]]:
     steps = [step for message in _rows(fold.messages(logs)) for step in _message_steps(message)]
     steps += [_attempt_step(attempt) for attempt in _rows(fold.attempts(logs))]
+    steps += [_unknown_step(row) for row in _rows(logs[~logs["state"].isin(fold.KNOWN_STATES)])]
     return [{**step, "event_id": owners.get(step["message_id"])} for step in steps]
 
 
@@ -120,7 +122,18 @@ def _attempt_step(attempt: dict[str, Any]) -> dict[str, Any]:
         "at_ms": _ms(attempt["ended_at"] or attempt["started_at"]),
         "step": f"attempt {attempt['attempt'] or '?'}",
         "status": attempt["response_status"],
-        "detail": f"{attempt['outcome']}{error}{waited}",
+        "detail": f"{attempt['outcome'] or 'no end was written'}{error}{waited}",
+    }
+
+
+def _unknown_step(row: dict[str, Any]) -> dict[str, Any]:
+    """A state of a later day: shown as it came, where it came."""
+    return {
+        "message_id": row["message_id"],
+        "at_ms": _ms(row["time"]),
+        "step": row["state"] or "no state",
+        "status": row["response_status"],
+        "detail": row["error"] or "a state that this version does not know",
     }
 
 
@@ -131,12 +144,17 @@ def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _frame(steps: list[dict[str, Any]]) -> pd.DataFrame:
     frame = pd.DataFrame(steps)
-    frame["order"] = [_STEP_ORDER.index(step.split()[0]) for step in frame["step"]]
+    frame["order"] = [_order(step) for step in frame["step"]]
     frame = frame.sort_values(["at_ms", "order"], kind="stable").reset_index(drop=True)
     frame["at"] = pd.to_datetime(frame["at_ms"], unit="ms", utc=True).astype("datetime64[us, UTC]")
     frame["since_start_ms"] = (frame["at_ms"] - frame["at_ms"].iloc[0]).astype("Int64")
     frame["status"] = frame["status"].astype("Int64")
     return frame[list(_COLUMNS)]
+
+
+def _order(step: str) -> int:
+    noun = step.split()[0]
+    return _STEP_ORDER.index(noun if noun in _STEP_ORDER else "")
 
 
 def _ms(at: Any) -> int:
