@@ -78,3 +78,9 @@ def test_an_unknown_target_is_named():
     """A misspelt target opens nothing."""
     with pytest.raises(SettingsError, match="prodd"):
         qsops.connect("prodd")
+
+
+def test_a_coroutine_can_run_where_the_sessions_client_lives():
+    """What is bound to the session's loop, its async client among it, can be used from sync code."""
+    with qsops.connect() as qs:
+        assert qs.run(qs.client.keys) == qs.keys.show()
