@@ -5,8 +5,10 @@ pandas is loaded by the first of them, since it takes as long as all the rest of
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
 
+from qsops.clock import utc
 from qsops.models import LogEntry, LogFilter
 from qsops.session.progress import reporting
 from qsops.session.windows import Moment, Texts, log_filter
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from qsops.trace import Timeline
 
 __all__ = ["Reading"]
+
+_Pull = Callable[..., Coroutine[Any, Any, list[LogEntry]]]
 
 
 class Reading:
@@ -64,11 +68,15 @@ class Reading:
         message_id: Texts | None = None,
         progress: bool | None = None,
     ) -> pd.DataFrame:
-        """HTTP attempts as a frame, one row each, folded from the log entries of that window."""
+        """HTTP attempts as a frame, one row each, of that window.
+
+        For their numbers, the beginnings of messages that are older than the window are fetched, too.
+        """
         which = self._which(since, until, url=url, label=label, queue=queue, message_id=message_id)
         from qsops import fold
 
-        return fold.attempts(self._logs(which, bodies=False, progress=progress))
+        found = fold.attempts(self._whole_logs(which, progress=progress))
+        return found if which.from_ms is None else _ended_since(found, which.from_ms)
 
     def messages(
         self,
@@ -81,11 +89,14 @@ class Reading:
         message_id: Texts | None = None,
         progress: bool | None = None,
     ) -> pd.DataFrame:
-        """Messages as a frame, one row each, folded from the log entries of that window."""
+        """Messages as a frame, one row each, of which anything was logged in that window.
+
+        Of those that are older than the window the beginning is fetched, too.
+        """
         which = self._which(since, until, url=url, label=label, queue=queue, message_id=message_id)
         from qsops import fold
 
-        return fold.messages(self._logs(which, bodies=False, progress=progress))
+        return fold.messages(self._whole_logs(which, progress=progress))
 
     def trace(self, ref: str) -> Timeline:
         """What happened to one message, by its id, by ``"event:ID"`` or by ``"ig:MID"``: received to processed."""
@@ -98,14 +109,30 @@ class Reading:
         return log_filter(self._wiring.clock.now_ms(), since, until, **named)
 
     def _logs(self, which: LogFilter, *, bodies: bool, progress: bool | None) -> pd.DataFrame:
-        from qsops import frames, trace
+        from qsops import trace
+
+        return self._pulled(trace.pull, which, bodies=bodies, progress=progress)
+
+    def _whole_logs(self, which: LogFilter, *, progress: bool | None) -> pd.DataFrame:
+        from qsops import trace
+
+        return self._pulled(trace.pull_with_heads, which, bodies=False, progress=progress)
+
+    def _pulled(self, pull: _Pull, which: LogFilter, *, bodies: bool, progress: bool | None) -> pd.DataFrame:
+        from qsops import frames
 
         client = self._wiring.client("logs")
-        entries: list[LogEntry] = reporting(
+        entries = reporting(
             self._wiring,
             "logs",
-            lambda report: trace.pull(client, which, bodies=bodies, progress=report),
+            lambda report: pull(client, which, bodies=bodies, progress=report),
             None,
             progress,
         )
         return frames.logs(entries, bodies=bodies)
+
+
+def _ended_since(attempts: pd.DataFrame, from_ms: int) -> pd.DataFrame:
+    """The attempts that ended in the range, or began in it and have not ended; those before it only lent their numbers."""
+    last = attempts["ended_at"].fillna(attempts["started_at"])
+    return attempts[last >= utc(from_ms)].reset_index(drop=True)
