@@ -133,6 +133,6 @@ class Reading:
 
 
 def _ended_since(attempts: pd.DataFrame, from_ms: int) -> pd.DataFrame:
-    """The attempts that ended in the range, or began in it and have not ended; those before it only lent their numbers."""
+    """The attempts that ended in the range, or began in it without an end; those before it only lent their numbers."""
     last = attempts["ended_at"].fillna(attempts["started_at"])
     return attempts[last >= utc(from_ms)].reset_index(drop=True)
