@@ -15,7 +15,7 @@ from qsops.clock import Clock, Ids
 from qsops.errors import QsopsError
 from service import log
 from service.publishing import Failure, Publisher, Result
-from service.store import Parked, Postponed, Queued, Sent, Store, Verdict
+from service.store import Parked, Postponed, Queued, Sent, Store, Unreadable, Verdict
 
 __all__ = ["Drained", "Relay"]
 
@@ -72,7 +72,11 @@ class Relay:
         now_ms = None if everything else self._clock.now_ms()
         async with self._sending:
             while total.answered and (rows := await self._store.due(now_ms, BATCH, after)):
-                total += await self._send(rows)
+                unreadable = [row for row in rows if isinstance(row, Unreadable)]
+                if unreadable:
+                    total += await self._park(unreadable)
+                if readable := [row for row in rows if isinstance(row, Queued)]:
+                    total += await self._send(readable)
                 after = rows[-1].row_id
         return total
 
@@ -123,6 +127,13 @@ class Relay:
         kinds = [type(verdict) for _, verdict in verdicts]
         answered = not any(isinstance(r, Failure) and r.whole and not r.parked for r in results)
         return Drained(kinds.count(Sent), kinds.count(Postponed), kinds.count(Parked), answered)
+
+    async def _park(self, rows: Sequence[Unreadable]) -> Drained:
+        """Lay aside what nobody can send, so that the rows behind it go."""
+        for row in rows:
+            log.fault("parked", event_id=row.event_id, row=row.row_id, reason=row.reason)
+        await self._store.settle([(row, Parked(row.reason)) for row in rows], self._clock.now_ms())
+        return Drained(parked=len(rows))
 
     def _verdict(self, row: Queued, result: Result) -> Verdict:
         if not isinstance(result, Failure):

@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from qsops.errors import Rejected
 from qsops.models import Publish
+from qsops.wire.publishing import parse_publish, publish_request
 from service.envelope import EVENT_ID_HEADER, Event
 from service.store import Outgoing, Parameters, Row, Statement, Store
 
@@ -66,6 +68,8 @@ class _Collecting:
 
         Its deduplication id, also forwarded as ``Idempotency-Key``, is a function of the event and of how many were
         collected before it: a handler that runs twice sends once.
+
+        :raises ValueError: no such message could ever be sent; the text names the argument.
         """
         key = deduplication_id(f"{self._event.id}/{len(self.outgoing)}")
         forwarded = {EVENT_ID_HEADER: self._event.id, IDEMPOTENCY_HEADER: key, **(headers or {})}
@@ -82,7 +86,18 @@ class _Collecting:
             deduplication_id=key,
             labels=(label,) if label else (),
         )
+        _check(message)
         self.outgoing.append(Outgoing(message))
+
+
+def _check(message: Publish) -> None:
+    """Find out now, where the handler can be mended, and not in the outbox, what could not be sent."""
+    if not message.destination:
+        raise ValueError("destination is empty: name a URL or a URL group")
+    try:
+        parse_publish(publish_request(message))
+    except Rejected as error:
+        raise ValueError(error.text) from error
 
 
 class Transaction(_Collecting):

@@ -15,6 +15,7 @@ from service.store.port import (
     Sent,
     Statement,
     Store,
+    Unreadable,
     Verdict,
 )
 from service.store.sqlite import SqliteStore
@@ -33,5 +34,6 @@ __all__ = [
     "SqliteStore",
     "Statement",
     "Store",
+    "Unreadable",
     "Verdict",
 ]

@@ -7,11 +7,10 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Final
 
-from qsops.errors import Corrupt, Rejected
-from qsops.models import Publish
+from qsops.errors import Rejected
 from qsops.wire.http import Request
 from qsops.wire.publishing import parse_publish, publish_request
-from service.store.port import Backlog, Outgoing, Parked, Postponed, Queued, Sent, Verdict
+from service.store.port import Backlog, Outgoing, Parked, Postponed, Queued, Sent, Unreadable, Verdict
 
 __all__ = ["backlog", "due", "insert", "settle"]
 
@@ -28,17 +27,14 @@ def insert(connection: sqlite3.Connection, outgoing: Iterable[Outgoing], now_ms:
     connection.executemany(_INSERT, [_values(one, now_ms) for one in outgoing])
 
 
-def due(connection: sqlite3.Connection, now_ms: int | None, limit: int, after: int) -> list[Queued]:
-    """The first rows that are due. :raises Corrupt: when one holds no request."""
+def due(connection: sqlite3.Connection, now_ms: int | None, limit: int, after: int) -> list[Queued | Unreadable]:
+    """The first rows that are due."""
     rows = connection.execute(
         "select id, path, headers, body, event_id, attempts from outbox "
         "where due_at_ms <= :now_ms and id > :after order by id limit :limit",
         {"now_ms": _FOREVER_MS if now_ms is None else now_ms, "after": after, "limit": limit},
     )
-    return [
-        Queued(row_id, _publish(row_id, path, headers, body), event_id, attempts)
-        for row_id, path, headers, body, event_id, attempts in rows
-    ]
+    return [_read(*row) for row in rows]
 
 
 def settle(connection: sqlite3.Connection, row_id: int, verdict: Verdict) -> None:
@@ -80,10 +76,14 @@ def _values(outgoing: Outgoing, now_ms: int) -> dict[str, object]:
     }
 
 
-def _publish(row_id: int, target: str, headers: str, body: bytes) -> Publish:
+def _read(
+    row_id: int, target: str, headers: str, body: bytes, event_id: str | None, attempts: int
+) -> Queued | Unreadable:
+    """One row. One that cannot be read must not hold up those behind it, so it is a value, not an exception."""
     path, _, query = target.partition("?")
-    pairs = tuple((name, value) for name, value in json.loads(headers))
     try:
-        return parse_publish(Request("POST", path, query, pairs, bytes(body)))
-    except Rejected as error:
-        raise Corrupt(f"row {row_id} of the outbox is no publish request: {error.text}") from error
+        pairs = tuple((name, value) for name, value in json.loads(headers))
+        publish = parse_publish(Request("POST", path, query, pairs, bytes(body)))
+    except (Rejected, ValueError) as error:
+        return Unreadable(row_id, event_id, f"malformed: row {row_id} is no publish request ({type(error).__name__})")
+    return Queued(row_id, publish, event_id, attempts)

@@ -25,6 +25,7 @@ __all__ = [
     "Sent",
     "Statement",
     "Store",
+    "Unreadable",
     "Verdict",
 ]
 
@@ -64,6 +65,15 @@ class Queued:
     publish: Publish
     event_id: str | None
     attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A row of the outbox that holds no request that QStash could take; ``reason`` quotes nothing of it."""
+
+    row_id: int
+    event_id: str | None
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +153,11 @@ class Store(Protocol):
         """The rows of a query, on what has been committed."""
         ...
 
-    async def due(self, now_ms: int | None, limit: int, after: int = 0) -> list[Queued]:
+    async def due(self, now_ms: int | None, limit: int, after: int = 0) -> list[Queued | Unreadable]:
         """The first ``limit`` rows of the outbox behind row ``after`` that are due; without a time, all not parked."""
         ...
 
-    async def settle(self, verdicts: Sequence[tuple[Queued, Verdict]], now_ms: int) -> None:
+    async def settle(self, verdicts: Sequence[tuple[Queued | Unreadable, Verdict]], now_ms: int) -> None:
         """Write what became of rows of the outbox."""
         ...
 

@@ -12,7 +12,18 @@ from qsops.models import CallbackReport, LedgerEntry, Page
 from qsops.sqlite import Database, Operation, migrations_in
 from service.errors import StoreUnavailable
 from service.store import ledger, outbox
-from service.store.port import Backlog, Effects, LedgerFilter, Outgoing, Queued, Row, Sent, Statement, Verdict
+from service.store.port import (
+    Backlog,
+    Effects,
+    LedgerFilter,
+    Outgoing,
+    Queued,
+    Row,
+    Sent,
+    Statement,
+    Unreadable,
+    Verdict,
+)
 from service.store.port import Parked as ParkedVerdict
 
 __all__ = ["SqliteStore"]
@@ -65,14 +76,14 @@ class SqliteStore:
     async def fetch(self, statement: Statement) -> list[Row]:
         return self._read(lambda connection: _rows(connection.execute(statement.sql, statement.parameters)))
 
-    async def due(self, now_ms: int | None, limit: int, after: int = 0) -> list[Queued]:
+    async def due(self, now_ms: int | None, limit: int, after: int = 0) -> list[Queued | Unreadable]:
         return self._read(lambda connection: outbox.due(connection, now_ms, limit, after))
 
-    async def settle(self, verdicts: Sequence[tuple[Queued, Verdict]], now_ms: int) -> None:
+    async def settle(self, verdicts: Sequence[tuple[Queued | Unreadable, Verdict]], now_ms: int) -> None:
         def operation(connection: sqlite3.Connection) -> None:
-            for queued, verdict in verdicts:
-                outbox.settle(connection, queued.row_id, verdict)
-                _tell_ledger(connection, queued.event_id, verdict, now_ms)
+            for row, verdict in verdicts:
+                outbox.settle(connection, row.row_id, verdict)
+                _tell_ledger(connection, row.event_id, verdict, now_ms)
 
         await self._submit(operation)
 

@@ -13,10 +13,11 @@ from service.envelope import encode
 from service.errors import RetryAfter, StoreUnavailable
 from service.gate import SIGNATURE_REFUSED
 from service.internal import REFUSALS_PATH
+from service.processing import Delivery, Transaction
 from service.publishing import CONSUMER_PATH
 from service.samples import TEXT
 from service.store import SqliteStore
-from tests.service.rig import BASE, KEYS, Rig, close, make_rig
+from tests.service.rig import BASE, KEYS, Rig, close, event_of, make_rig
 
 NEXT = KEYS.next or ""
 
@@ -181,6 +182,24 @@ async def test_follow_ups_leave_through_the_outbox_once():
         assert await rig.count("outbox") == 0
 
 
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"headers": {"X-Note": "two\nlines"}}, "X-Note"),
+        ({"headers": {"Not a name": "x"}}, "Not a name"),
+        ({"method": "BREW"}, "BREW"),
+        ({"retries": -3}, "Retries"),
+        ({"destination": ""}, "destination"),
+    ],
+)
+def test_a_follow_up_that_cannot_be_sent_is_the_handlers_fault(options: dict[str, Any], named: str):
+    """It fails where it is written: once in the outbox, nobody could mend it."""
+    tx = Transaction(event_of("message", "m", 1), Delivery(), SqliteStore(":memory:"))
+    with pytest.raises(ValueError, match=named):
+        tx.publish(**{"destination": "https://elsewhere.example", **options})
+    assert tx.outgoing == []
+
+
 class Away(SqliteStore):
     """A store that cannot commit."""
 
@@ -224,7 +243,8 @@ async def test_signed_requests_to_the_wrong_method_are_405(rig: Rig):
     assert (await rig.http.get(CONSUMER_PATH)).status_code == 405
 
 
-def test_a_wait_lies_in_the_future():
-    """A negative wait is a mistake of the handler's author, and named."""
-    with pytest.raises(ValueError, match="-1"):
-        RetryAfter(-1)
+@pytest.mark.parametrize("seconds", [-1, float("inf"), float("nan")])
+def test_a_wait_lies_in_the_future(seconds: float):
+    """A wait that is negative, or never ends, is a mistake of the handler's author, and named."""
+    with pytest.raises(ValueError, match=str(seconds)):
+        RetryAfter(seconds)

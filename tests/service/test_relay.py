@@ -1,3 +1,7 @@
+from dataclasses import replace
+
+import pytest
+
 from qsops.clock import ManualClock
 from qsops.errors import Unreachable
 from qsops.models import Publish
@@ -132,6 +136,19 @@ async def test_bytes_that_no_batch_can_hold_go_by_themselves(rig: Rig):
     await rig.service.store.record([], [Outgoing(message) for message in messages], rig.clock.now_ms())
     assert (await rig.internal("POST", RELAY_PATH)).json()["sent"] == 3
     assert sorted(message.body for message in rig.qstash.published) == [b"a", b"c", b"\xff"]
+
+
+async def test_a_row_that_cannot_be_read_is_parked_and_holds_up_nobody(rig: Rig, caplog: pytest.LogCaptureFixture):
+    """What an older build or a hand wrote wrongly into the outbox waits for a person; the rest is sent."""
+    messages = [Publish("https://a.example", b"secret", deduplication_id=f"d-{n}") for n in range(4)]
+    broken = [replace(messages[0], headers=(("X", "a\nsecret"),)), replace(messages[1], method="BREW")]
+    rows = [Outgoing(message) for message in [*broken, *messages[2:]]]
+    await rig.service.store.record([], rows, rig.clock.now_ms())
+    told = (await rig.internal("POST", RELAY_PATH)).json()
+    assert (told["sent"], told["queued"], told["parked"]) == (2, 0, 2)
+    reasons = [row["reason"] for row in await rig.rows("select reason from outbox order by id")]
+    assert reasons == [f"malformed: row {n} is no publish request (Rejected)" for n in (1, 2)]
+    assert "secret" not in caplog.text
 
 
 def test_a_new_process_sends_what_the_last_one_left(tmp_path):  # type: ignore[no-untyped-def]
