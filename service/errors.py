@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from qsops.errors import QsopsError
@@ -33,8 +34,8 @@ class RetryAfter(QsopsError):
     """Raised by a handler: try again in ``seconds``, or later if the message's retry curve says so."""
 
     def __init__(self, seconds: float, status: Literal[429, 503] = 503) -> None:
-        if seconds < 0:
-            raise ValueError(f"seconds {seconds} is negative: a retry lies in the future")
+        if not 0 <= seconds < math.inf:
+            raise ValueError(f"seconds {seconds} is no wait: a retry lies in the future, at a time that comes")
         super().__init__(f"asked to be tried again in {seconds:g} s")
         self.seconds = seconds
         self.status: Literal[429, 503] = status
