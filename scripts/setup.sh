@@ -22,12 +22,21 @@ if [ -z "${UV_DEFAULT_INDEX:-}" ]; then
 fi
 
 echo "setup: installing into $venv (Python $version)"
-if [ -z "${QSOPS_SETUP_WITHOUT_UV:-}" ] && "$venv/bin/python" -m pip install --quiet --disable-pip-version-check uv 2>/dev/null; then
-    # Without byte-compiling, each notebook's kernel would pay three seconds more.
-    UV_COMPILE_BYTECODE=1 VIRTUAL_ENV=$venv "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" \
-        -e ".[$extras]" -c constraints.txt
-else
+
+with_uv() {
+    [ -z "${QSOPS_SETUP_WITHOUT_UV:-}" ] || return 1
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check uv 2>/dev/null || return 1
+    # Without byte-compiling, each notebook's kernel would pay three seconds more. The machine's own certificates
+    # count, as they do for pip: a company's proxy is known to them alone.
+    UV_COMPILE_BYTECODE=1 UV_SYSTEM_CERTS=1 VIRTUAL_ENV=$venv "$venv/bin/uv" pip install --quiet \
+        --python "$venv/bin/python" -e ".[$extras]" -c constraints.txt
+}
+
+with_pip() {
     echo "setup: uv is not to be had, pip takes a minute longer"
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -e ".[$extras]" -c constraints.txt
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -e ".[$extras]" -c constraints.txt ||
+        fail "the packages could not be installed: is a package index reachable? The lines above say more"
     "$venv/bin/python" -m compileall -q "$venv/lib" >/dev/null || true
-fi
+}
+
+with_uv || with_pip
