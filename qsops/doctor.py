@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Final, Literal
@@ -10,7 +10,7 @@ from typing import Final, Literal
 from qsops import retry
 from qsops.client import Client
 from qsops.clock import Clock
-from qsops.errors import AuthError, Rejected, ServiceError
+from qsops.errors import AuthError, Corrupt, Rejected, ServiceError
 from qsops.models import Headers, KeyPair
 from qsops.wire.http import header
 from qsops.wire.keys import keys_request, parse_keys
@@ -50,7 +50,10 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything that is judged. ``keys`` are those of the settings, ``keys_since_ms`` when they were first seen."""
+    """Everything that is judged. ``keys`` are those of the settings, ``keys_since_ms`` when they were first seen.
+
+    ``service_settings`` says of each setting that the service cannot do without whether it is set.
+    """
 
     target: str
     kind: str
@@ -63,6 +66,7 @@ class Facts:
     keys_since_ms: int | None = None
     retries: int = 5
     retry_delay: str | None = None
+    service_settings: Mapping[str, bool] = field(default_factory=dict)
 
 
 async def probe(client: Client, clock: Clock) -> Probe:
@@ -70,18 +74,19 @@ async def probe(client: Client, clock: Clock) -> Probe:
     asked_s, asked_ms = clock.monotonic_s(), clock.now_ms()
     try:
         answer = await client.ask(keys_request(), repeatable=False)
+        latency_ms = (clock.monotonic_s() - asked_s) * 1000
+        return Probe(latency_ms, skew_s=_skew_s(answer.headers, asked_ms, latency_ms), keys=parse_keys(answer))
     except Rejected as error:
         return Probe(failure=str(error), refused=isinstance(error, AuthError))
-    except ServiceError as error:
+    except (ServiceError, Corrupt) as error:
         return Probe(failure=str(error))
-    latency_ms = (clock.monotonic_s() - asked_s) * 1000
-    return Probe(latency_ms, skew_s=_skew_s(answer.headers, asked_ms, latency_ms), keys=parse_keys(answer))
 
 
 def examine(facts: Facts) -> tuple[Check, ...]:
     """All checks, in the order in which a person would go through them."""
     return (
         _target(facts),
+        _settings(facts),
         _token(facts),
         _region(facts),
         _reachability(facts),
@@ -106,6 +111,17 @@ def _skew_s(headers: Headers, asked_ms: int, latency_ms: float) -> float | None:
 def _target(facts: Facts) -> Check:
     where = "in this process" if facts.url is None else f"{facts.kind}, at {facts.url}"
     return Check("target", "ok", f"{facts.target} ({where})")
+
+
+def _settings(facts: Facts) -> Check:
+    """Without a trace of a service nothing is amiss: reading and publishing do without one."""
+    missing = [name for name, is_set in facts.service_settings.items() if not is_set]
+    if len(missing) == len(facts.service_settings):
+        return Check("settings", "ok", "well-formed; no service is set up here")
+    if not missing:
+        return Check("settings", "ok", "well-formed; the service's are set")
+    advice = f"set {' and '.join(missing)}: without, `qsops serve` does not start"
+    return Check("settings", "warn", f"of the service's, {' and '.join(missing)} is missing", advice)
 
 
 def _token(facts: Facts) -> Check:

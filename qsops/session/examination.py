@@ -12,6 +12,8 @@ from qsops.session.wiring import Wiring
 __all__ = ["examination", "health"]
 
 DEFAULT_RETRIES = 5
+#: What the service cannot find or default by itself.
+SERVICE_SETTINGS = ("INSTAGRAM_APP_SECRET", "INSTAGRAM_VERIFY_TOKEN")
 
 
 async def health(wiring: Wiring) -> Health:
@@ -45,6 +47,7 @@ async def examination(wiring: Wiring) -> tuple[Check, ...]:
             keys_since_ms=_keys_since_ms(wiring, seen),
             retries=_retries(wiring),
             retry_delay=wiring.env.get("QSOPS_RETRY_DELAY") or None,
+            service_settings={name: bool(wiring.env.get(name, "").strip()) for name in SERVICE_SETTINGS},
         )
     )
 
@@ -60,6 +63,6 @@ def _retries(wiring: Wiring) -> int:
     text = wiring.env.get("QSOPS_RETRIES", "")
     if not text:
         return DEFAULT_RETRIES
-    if not text.isdigit():
+    if not (text.isascii() and text.isdecimal()):
         raise SettingsError(f"QSOPS_RETRIES: {text!r} is no whole number")
     return int(text)

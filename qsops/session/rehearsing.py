@@ -47,7 +47,7 @@ class Rehearsing:
         timeout_s = SETTLE_TIMEOUT_S if timeout is None else span_ms("timeout", timeout) / 1000
         wanted = sorted(self._wiring.published)
         self._wiring.portal.call(
-            lambda: settle(self._pull, wanted, self._wiring.opened_ms, timeout_s, self._wiring.clock)
+            lambda: settle(self._pull, wanted, self._wiring.opened_ms - SKEW_MS, timeout_s, self._wiring.clock)
         )
         self._wiring.published.difference_update(wanted)
 

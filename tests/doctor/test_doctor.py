@@ -44,6 +44,9 @@ def test_a_healthy_set_up_has_no_finding():
 @pytest.mark.parametrize(
     ("name", "facts", "level", "said"),
     [
+        ("settings", {"service_settings": {"A": True, "B": True}}, "ok", "are set"),
+        ("settings", {"service_settings": {"A": False, "B": False}}, "ok", "no service"),
+        ("settings", {"service_settings": {"A": True, "B": False}}, "warn", "set B: "),
         ("token", {"has_token": False}, "fault", "QSTASH_TOKEN"),
         ("token", seen(failure="invalid token (HTTP 401)", refused=True), "fault", "another region"),
         ("token", seen(failure="no connection"), "ok", "not tried"),
@@ -108,6 +111,14 @@ async def test_a_refusal_is_a_fact(client, clock, qstash, fate: object, refused:
     qstash.fates.append(fate)
     found = await probe(client, clock)
     assert (found.refused, found.failure) == (refused, failure)
+
+
+async def test_another_host_than_qstash_is_a_fact(client, clock, qstash):
+    """A page of a proxy or of another product is what a wrong QSTASH_URL leads to: it is told, not raised."""
+    qstash.fates.append(Response(200, (), b"<html>Welcome</html>"))
+    found = await probe(client, clock)
+    assert found.keys is None
+    assert "no JSON" in (found.failure or "")
 
 
 async def test_an_unreachable_service_is_a_fact(client, clock, qstash):

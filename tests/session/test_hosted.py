@@ -123,9 +123,11 @@ def test_settle_polls_until_what_was_published_is_finished(opened: Opener, hoste
     qs.settle("0s")
 
 
-def test_settle_without_own_messages_waits_for_what_was_logged(opened: Opener, hosted: HostedQStash):
-    """A service in between publishes for us: then every message since the session opened is waited for."""
-    qs = opened(clock=ManualClock(hosted.now_ms))
+@pytest.mark.parametrize("ahead_ms", [0, 30_000])
+def test_settle_without_own_messages_waits_for_what_was_logged(opened: Opener, hosted: HostedQStash, ahead_ms: int):
+    """A service in between publishes for us: then every message since the session opened is waited for, even if our
+    clock is ahead of the one that dates the log."""
+    qs = opened(clock=ManualClock(hosted.now_ms + ahead_ms))
     hosted.log("CREATED", message_id="msg_others")
     with pytest.raises(QsopsError, match="msg_others"):
         qs.settle("0s")
