@@ -68,7 +68,7 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[set[st
     done = nbval(folder, "-n", "2", "--dist", "loadfile", "--junitxml", "verdicts.xml")
     assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout + done.stderr
     for case in ElementTree.parse(folder / "verdicts.xml").iter("testcase"):
-        name = case.attrib["classname"].removesuffix(".ipynb")
+        name = case.attrib["classname"].removesuffix(".ipynb").replace(".", "/")
         if case.find("failure") is not None or case.find("error") is not None:
             failed[name].add(case.attrib["name"])
     return {name: (tampered[name], failed[name]) for name in NAMES}
