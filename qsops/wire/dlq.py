@@ -116,10 +116,10 @@ def parse_dlq(response: Response) -> Page[DeadLetter]:
     if not isinstance(answer, Mapping) or "messages" not in answer:
         raise Corrupt("QStash answered a listing of the DLQ without 'messages'")
     # A server written in Go says null for a list that has nothing in it.
-    letters = answer["messages"] or []
-    if not isinstance(letters, list):
+    letters = answer["messages"]
+    if not isinstance(letters, list | None):
         raise Corrupt("QStash answered a listing of the DLQ with no list in it")
-    return Page(tuple(map(parse_dead_letter, letters)), cursor_of(answer))
+    return Page(tuple(map(parse_dead_letter, letters or ())), cursor_of(answer))
 
 
 def dlq_request(wanted: DlqFilter, cursor: str | None = None, count: int | None = None) -> Request:

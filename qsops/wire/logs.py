@@ -71,13 +71,14 @@ def _is_texts(value: Any) -> bool:
     return isinstance(value, str | list)
 
 
+_LIMITS: Final = frozenset({"rate", "period", "parallelism"})
 #: What each known field must be to be read.
 _KINDS: Final[dict[str, Callable[[Any], bool]]] = {
     **dict.fromkeys(("messageId", "state", "url", "error", "body", "responseBody", "callback", "method"), _is_text),
     **dict.fromkeys(("topicName", "endpointName", "scheduleId", "queueName", "failureCallback"), _is_text),
     **dict.fromkeys(("callerIP", "callerIp", "retryDelayExpression", "retryDelayExpr", "flowControlKey"), _is_text),
     **dict.fromkeys(("time", "nextDeliveryTime", "responseStatus", "timeout", "maxRetries"), _is_number),
-    **dict.fromkeys(("rate", "period", "parallelism"), _is_number),
+    **dict.fromkeys(_LIMITS, _is_number),
     **dict.fromkeys(("header", "responseHeader", "responseHeaders"), _is_map),
     **dict.fromkeys(("label", "labels"), _is_texts),
 }
@@ -183,7 +184,9 @@ def parse_log(fields: Any) -> LogEntry:
         response_headers=headers_of(fields.get("responseHeaders")) or headers_of(fields.get("responseHeader")),
         response_body=_body(fields.get("responseBody")),
     )
-    extra = {name: value for name, value in fields.items() if not _is_read(name, value)}
+    # Limits without a key belong to no flow control that we know.
+    read = _KINDS.keys() if entry.flow_control else _KINDS.keys() - _LIMITS
+    extra = {name: value for name, value in fields.items() if name not in read or not _is_read(name, value)}
     return replace(entry, extra=extra) if extra else entry
 
 
@@ -200,17 +203,16 @@ def parse_logs(response: Response) -> Page[LogEntry]:
     answer = json_answer(response)
     if not isinstance(answer, Mapping) or not ("events" in answer or "logs" in answer):
         raise Corrupt("QStash answered a listing of the log without 'events' or 'logs'")
+    entries = answer.get("logs") if answer.get("events") is None else answer["events"]
     # A server written in Go says null for a list that has nothing in it.
-    entries = answer.get("events") or answer.get("logs") or []
-    if not isinstance(entries, list):
+    if not isinstance(entries, list | None):
         raise Corrupt("QStash answered a listing of the log with no list in it")
-    return Page(tuple(map(parse_log, entries)), cursor_of(answer))
+    return Page(tuple(map(parse_log, entries or ())), cursor_of(answer))
 
 
 def _is_read(name: str, value: Any) -> bool:
     """Whether an entry's field says all that ``value`` does; null and an empty text say nothing."""
-    kind = _KINDS.get(name)
-    return kind is not None and (value is None or value == "" or kind(value))
+    return value is None or value == "" or _KINDS[name](value)
 
 
 def _body(value: Any) -> bytes | None:

@@ -159,7 +159,7 @@ def test_a_retry_names_its_message():
         parse_bulk_retried(Response(201, body=b'{"messageId":"m"}'))
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"messages":{"a":1}}', b'{"messages":[{}]}'])
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"messages":{"a":1}}', b'{"messages":{}}', b'{"messages":[{}]}'])
 def test_what_is_no_page_is_corrupt(body: bytes):
     """An answer of something else is not an empty DLQ."""
     with pytest.raises(Corrupt):

@@ -72,6 +72,12 @@ def test_a_field_of_another_type_is_kept_beside():
     assert entry.extra == {"responseStatus": "teapot", "new": None}
 
 
+def test_a_limit_without_a_key_is_kept_beside():
+    """A rate belongs to a flow-control key; without one it is kept as it came."""
+    assert parse_log({"rate": 3, "period": 60}).extra == {"rate": 3, "period": 60}
+    assert parse_log({"flowControlKey": "k", "rate": 3}).extra == {}
+
+
 @pytest.mark.parametrize("value", [None, 1, "text", []])
 def test_what_is_no_object_is_corrupt(value: object):
     """The only thing that an entry must be."""
@@ -104,7 +110,7 @@ def test_an_empty_page_has_several_forms(value: object, cursor: str | None):
     assert parse_logs(Response.of_json(200, value)) == Page((), cursor)
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"events":{"a":1}}', b"<html>"])
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"events":{"a":1}}', b'{"events":{}}', b'{"logs":0}', b"<html>"])
 def test_what_is_no_page_is_corrupt(body: bytes):
     """An answer of something else is not an empty log."""
     with pytest.raises(Corrupt):
