@@ -31,6 +31,7 @@ try:
     from fastapi import HTTPException, Request
 except ImportError as error:  # pragma: no cover
     raise ImportError("qsops.receive needs FastAPI: pip install 'qsops[service]'") from error
+from qsops.wire.header_text import headers_from_wire
 
 __all__ = ["BODY_LIMIT", "BodyTooLarge", "Delivery", "Verifier", "read_body", "verified"]
 
@@ -158,7 +159,7 @@ async def read_body(request: Request, limit: int) -> bytes:
 
 def headers_of(request: Request) -> Headers:
     """The headers of a request as they came."""
-    return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw)
+    return headers_from_wire(request.headers.raw)
 
 
 def _keys_and_base(current_key: str | None, next_key: str | None, base_url: str | None) -> tuple[KeyPair, str]:

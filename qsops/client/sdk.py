@@ -8,6 +8,7 @@ from typing import Final
 import httpx
 from qstash import QStash
 
+from qsops.wire.header_text import headers_from_wire
 from qsops.wire.http import Request, Response
 
 __all__ = ["sdk"]
@@ -44,9 +45,5 @@ class _Through(httpx.BaseTransport):
 
 def _asked(request: httpx.Request) -> Request:
     path, _, query = request.url.raw_path.decode("ascii").partition("?")
-    headers = tuple(
-        (name.decode("latin-1"), value.decode("latin-1"))
-        for name, value in request.headers.raw
-        if name.decode("latin-1").lower() not in _HOP
-    )
+    headers = tuple(pair for pair in headers_from_wire(request.headers.raw) if pair[0].lower() not in _HOP)
     return Request(request.method, path, query, headers, request.read())

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 import httpx
 
 from qsops.errors import OutcomeUnknown, ReadOnly, SettingsError, Unreachable
+from qsops.wire.header_text import headers_from_wire
 from qsops.wire.http import Request, Response
 
 __all__ = ["HttpTransport", "ReadOnlyTransport", "Transport", "is_loopback"]
@@ -73,8 +74,7 @@ class HttpTransport:
         except httpx.RequestError as error:
             lost = f"{request.method} to {self._base_url} was sent, but its answer was lost: {_cause(error)}"
             raise OutcomeUnknown(lost) from error
-        headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.headers.raw)
-        return Response(answer.status_code, headers, answer.content)
+        return Response(answer.status_code, headers_from_wire(answer.headers.raw), answer.content)
 
     async def aclose(self) -> None:
         await self._http.aclose()

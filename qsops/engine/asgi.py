@@ -12,11 +12,11 @@ from qsops.engine.deliveries.lifespan import AsgiApp
 from qsops.engine.face import guard
 from qsops.engine.face.failures import error_response, of_rejection
 from qsops.engine.face.router import Face
-from qsops.engine.header_text import from_wire, to_wire
 from qsops.engine.texts import INTERNAL_ERROR
 from qsops.errors import Rejected
 from qsops.models import Headers
 from qsops.wire import texts
+from qsops.wire.header_text import from_wire, headers_from_wire, to_wire
 from qsops.wire.http import Request, Response, header
 
 __all__ = ["asgi_app"]
@@ -64,7 +64,7 @@ def _check_head(face: Face, head: Request, allowed_hosts: Collection[str]) -> No
 
 
 def _head(scope: MutableMapping[str, Any]) -> Request:
-    headers = tuple((from_wire(name), from_wire(value)) for name, value in scope["headers"])
+    headers = headers_from_wire(scope["headers"])
     return Request(scope["method"], from_wire(scope["raw_path"]), from_wire(scope["query_string"]), headers)
 
 

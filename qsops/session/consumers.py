@@ -12,6 +12,7 @@ from qsops.client import is_loopback
 from qsops.engine.embedded import Embedded
 from qsops.errors import AuthError, OutcomeUnknown, Rejected, ServerFault, SettingsError, Unreachable
 from qsops.models import Headers, LedgerEntry
+from qsops.wire.header_text import headers_from_wire
 from qsops.wire.http import Response
 from qsops.wire.ledger import LEDGER_PATH, parse_ledger
 from qsops.wire.values import json_answer
@@ -97,8 +98,7 @@ class Consumers:
         except httpx.RequestError as error:
             lost = f"{method} to {_origin(url)} was sent, but its answer was lost: {type(error).__name__}"
             raise OutcomeUnknown(lost) from error
-        received = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.headers.raw)
-        return Response(answer.status_code, received, answer.content)
+        return Response(answer.status_code, headers_from_wire(answer.headers.raw), answer.content)
 
 
 def _origin(url: str) -> str:

@@ -17,6 +17,7 @@ from qsops.models import Headers, KeyPair
 from qsops.public_url import of_request
 from qsops.stack.ports import require_free
 from qsops.wire.delivery import DeliveryFacts, parse_delivery_headers
+from qsops.wire.header_text import headers_from_wire
 from qsops.wire.http import header
 
 __all__ = ["Arrival", "Receiver", "run_receiver", "verdict"]
@@ -77,7 +78,7 @@ class Receiver:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Take one request, tell of it, and answer it by the script."""
-        headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers)
+        headers = headers_from_wire(request.raw_headers)
         body = await _whole_body(request)
         answer = self._next() if body is not None else Answer(_TOO_LARGE)
         self._tell(self._arrival(request, headers, body or b"", answer))

@@ -10,13 +10,14 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any, Final
 from urllib.parse import quote, unquote
 
 from qsops.errors import Corrupt, Rejected, SettingsError
 from qsops.models import Headers, ItemError, Publish, Receipt
 from qsops.wire import texts
-from qsops.wire.http import Request, Response, header
+from qsops.wire.http import Request, Response
 from qsops.wire.options import decode_options, encode_options
 from qsops.wire.options.reading import is_option
 from qsops.wire.query import TOKEN
@@ -75,8 +76,6 @@ def parse_publish(request: Request) -> Publish:
 
     :raises Rejected: 400, naming what does not parse.
     """
-    if header(request.headers, "Upstash-Cron") or "upstash-cron=" in request.query.lower():
-        raise Rejected(400, texts.CRON_ON_PUBLISH)
     queue: str | None = None
     rest = request.path.removeprefix(PUBLISH_PATH)
     if request.path.startswith(ENQUEUE_PATH):
@@ -141,12 +140,15 @@ def _parse_item(item: Any) -> Publish | ItemError:
         if not isinstance(item, Mapping) or not text(item.get("destination")):
             raise Rejected(400, texts.invalid_body("a message of a batch is an object with a destination"))
         body, queue = _text_or_null(item, "body"), _text_or_null(item, "queue")
-        publish = decode_options(_repaired(item["destination"]), _item_headers(item.get("headers")), body.encode())
+        destination, headers = item["destination"], _item_headers(item.get("headers"))
+        # JSON can hold half of a surrogate pair, which neither the database nor the next request can.
+        "".join((destination, *chain.from_iterable(headers))).encode()
+        publish = decode_options(_repaired(destination), headers, body.encode())
         return _enqueued(publish, queue) if queue else publish
     except Rejected as error:
         return ItemError(error.text)
     except UnicodeEncodeError:
-        return ItemError(texts.invalid_body("the body of a batch's message holds half of a surrogate pair"))
+        return ItemError(texts.invalid_body("a batch's message holds half of a surrogate pair"))
 
 
 def _text_or_null(item: Mapping[str, Any], name: str) -> str:

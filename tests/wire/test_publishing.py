@@ -87,6 +87,9 @@ def test_a_schedule_is_no_publish():
         with pytest.raises(Rejected) as raised:
             parse_publish(request)
         assert raised.value.text == texts.CRON_ON_PUBLISH
+    assert batch_of({"destination": "https://a.test", "headers": {"upstash-cron": "* * * * *"}}) == [
+        ItemError(texts.CRON_ON_PUBLISH)
+    ]
 
 
 def test_a_queue_has_a_name():
@@ -122,7 +125,16 @@ def test_one_bad_item_does_not_stop_the_others():
         ({"destination": "g", "queue": 7}, "the queue of a batch's message is a string"),
         ({"destination": "g", "headers": []}, "the headers of a batch's message are an object"),
         ({"destination": "g", "headers": {"a": {}}}, "the headers of a batch's message have strings as values"),
-        ({"destination": "g", "body": "\ud800"}, "the body of a batch's message holds half of a surrogate pair"),
+        ({"destination": "g", "body": "\ud800"}, "a batch's message holds half of a surrogate pair"),
+        ({"destination": "https://a.test/\ud800"}, "a batch's message holds half of a surrogate pair"),
+        (
+            {"destination": "g", "headers": {"Upstash-Label": "\ud800"}},
+            "a batch's message holds half of a surrogate pair",
+        ),
+        (
+            {"destination": "g", "headers": {"Upstash-Forward-X": "\udc00"}},
+            "a batch's message holds half of a surrogate pair",
+        ),
     ],
 )
 def test_a_malformed_item_is_named(item: object, why: str):

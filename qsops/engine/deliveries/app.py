@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from qsops.engine.core.attempts import Outcome
 from qsops.engine.deliveries.lifespan import AsgiApp, Lifespan
 from qsops.engine.deliveries.port import RESPONSE_LIMIT, Delivery
-from qsops.engine.header_text import from_wire, to_wire
+from qsops.wire.header_text import headers_from_wire, to_wire
 
 __all__ = ["AppDeliveries"]
 
@@ -68,8 +68,7 @@ class _Exchange:
     async def send(self, message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            pairs = message.get("headers", ())
-            self.headers = tuple((from_wire(name), from_wire(value)) for name, value in pairs)
+            self.headers = headers_from_wire(message.get("headers", ()))
         elif message["type"] == "http.response.body":
             self.body += message.get("body", b"")[: RESPONSE_LIMIT - len(self.body)]
             if not message.get("more_body", False):

@@ -12,12 +12,13 @@ from yarl import URL
 
 from qsops.engine.core.attempts import Outcome
 from qsops.engine.deliveries.port import RESPONSE_LIMIT, Delivery
-from qsops.engine.header_text import from_wire
+from qsops.wire.header_text import headers_from_wire
 
 __all__ = ["SocketDeliveries"]
 
 _CONNECT_TIMEOUT_S: Final = 10.0
-_KEEP_ALIVE_S: Final = 15.0
+#: Under the five seconds after which common servers hang up: what is sent into a closing connection fails.
+_KEEP_ALIVE_S: Final = 4.0
 _AT_ONCE: Final = 64 * 1024
 _PRINTABLE: Final = "".join(map(chr, range(0x21, 0x7F)))
 _NOT_ADDED: Final = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
@@ -61,8 +62,7 @@ class SocketDeliveries:
                 allow_redirects=False,
             ) as answer:
                 body = await _at_most(answer.content, RESPONSE_LIMIT)
-                headers = tuple((from_wire(name), from_wire(value)) for name, value in answer.raw_headers)
-                return Outcome(answer.status, headers, body)
+                return Outcome(answer.status, headers_from_wire(answer.raw_headers), body)
         except aiohttp.ServerTimeoutError:
             return Outcome(error=f"no connection within {_CONNECT_TIMEOUT_S:.0f} s")
         except (aiohttp.ClientError, OSError, ValueError) as error:

@@ -10,8 +10,7 @@ from qsops.engine.core.intake import accept
 from qsops.engine.face.call import Call
 from qsops.errors import Rejected
 from qsops.models import ItemError, Message, Publish, Receipt
-from qsops.wire import texts
-from qsops.wire.http import Response, header
+from qsops.wire.http import Response
 from qsops.wire.publishing import batch_json, parse_batch, parse_publish, receipt_json
 
 __all__ = ["Admitted", "accept_all", "admitted", "batch", "publish"]
@@ -27,8 +26,6 @@ class Admitted:
 
 async def publish(call: Call) -> Response:
     """``POST /v2/publish/{destination}``."""
-    if header(call.request.headers, "Upstash-Cron") is not None:
-        raise Rejected(501, texts.not_served("Upstash-Cron"))
     (receipt,) = await accept_all(call, [admitted(call, parse_publish(call.request))])
     return Response.of_json(202 if receipt.deduplicated else 200, receipt_json([receipt], group=False))
 

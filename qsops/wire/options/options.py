@@ -19,6 +19,7 @@ __all__ = ["apply_overrides", "decode_options", "encode_options"]
 
 _FLOW_KEY: Final = "Upstash-Flow-Control-Key"
 _FLOW_VALUE: Final = "Upstash-Flow-Control-Value"
+_CRON: Final = "upstash-cron"
 _HEADER_FORWARD: Final = "upstash-header-forward"
 
 _READERS: Final[Readers] = {
@@ -66,9 +67,12 @@ def decode_options(destination: str, headers: Headers, body: bytes = b"", query:
 
     Options that are not known are passed over. The destination and the retry-delay expression are carried as they are.
 
-    :raises Rejected: 400, naming the header and its value.
+    :raises Rejected: 400, naming the header and its value; for ``Upstash-Cron``, too, which makes a schedule.
     """
     options = collect(headers, query)
+    if _CRON in options:
+        # Passed over, it would send one message at once, and never again.
+        raise Rejected(400, texts.CRON_ON_PUBLISH)
     fields = read_all(options, _READERS)
     return Publish(
         destination,

@@ -31,7 +31,7 @@ def collect(headers: Headers, query: str = "") -> dict[str, str]:
     for name, value in headers:
         lowered = name.lower()
         if lowered.startswith(OPTION_PREFIX) and value.strip():
-            found.setdefault(lowered, _text(value.strip()))
+            found.setdefault(lowered, value.strip())
     for part in filter(is_option, query.split("&") if query else ()):
         name, _, value = part.partition("=")
         if text := unquote_plus(value).strip():
@@ -61,13 +61,3 @@ def read(name: str, value: str, reader: Reader) -> Any:
         return reader(value)
     except ValueError as error:
         raise Rejected(400, texts.invalid_header(canonical(name), value, str(error))) from error
-
-
-def _text(value: str) -> str:
-    """Servers hand out a header's bytes as Latin-1; what our clients put in is UTF-8."""
-    if value.isascii():
-        return value
-    try:
-        return value.encode("latin-1").decode()
-    except UnicodeError:
-        return value

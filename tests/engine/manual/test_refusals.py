@@ -60,7 +60,7 @@ async def test_a_destination_that_would_break_the_request(caller: Caller, destin
         ({"redact_fields": "everything"}, 400, "everything"),
         ({"flow_control_key": "k", "flow_control_value": "rate=1"}, 501, "Upstash-Flow-Control-Key"),
         ({"queue_name": "q"}, 501, "enqueueing"),
-        ({"cron": "* * * * *"}, 501, "Upstash-Cron"),
+        ({"cron": "* * * * *"}, 400, texts.CRON_ON_PUBLISH),
         ({"delay": "366d"}, 412, texts.quota_exceeded("maxDelay", 365 * DAY_S)),
         ({"retries": "1000"}, 412, texts.quota_exceeded("maxRetries", 999)),
         ({"timeout": "3h"}, 412, texts.quota_exceeded("maxTimeout", 7_200)),

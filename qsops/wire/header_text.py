@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["from_wire", "to_wire"]
+from collections.abc import Iterable
+
+from qsops.models import Headers
+
+__all__ = ["from_wire", "headers_from_wire", "to_wire"]
 
 
 def from_wire(raw: bytes) -> str:
@@ -11,6 +15,11 @@ def from_wire(raw: bytes) -> str:
         return raw.decode()
     except UnicodeDecodeError:
         return raw.decode("latin-1")
+
+
+def headers_from_wire(raw: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """All headers of a request or an answer, in their order."""
+    return tuple((from_wire(name), from_wire(value)) for name, value in raw)
 
 
 def to_wire(text: str) -> bytes:
