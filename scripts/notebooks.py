@@ -8,6 +8,7 @@ With ``--check`` nothing is written; the exit status is 1 when a byte would chan
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +16,8 @@ from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
+
+from qsops.stack import child_environment
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 ENVIRONMENT = "## Environment"
@@ -78,6 +81,10 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help="notebooks, by path below notebooks/ without .ipynb; default all")
     parser.add_argument("--check", action="store_true", help="write nothing; exit status 1 when a byte would change")
     arguments = parser.parse_args()
+    # What is committed must not depend on the settings of whoever writes it, nor hold any of them.
+    without_settings = child_environment(os.environ, {})
+    os.environ.clear()
+    os.environ.update(without_settings)
     paths = [NOTEBOOKS / f"{name}.ipynb" for name in arguments.names] or sorted(NOTEBOOKS.rglob("*.ipynb"))
     changed = []
     for path in paths:
