@@ -63,6 +63,8 @@ STORY = events(
     edit("u", 1, 1_000_000_000_014, "never seen"),
     item("unsend", "u", 1_000_000_000_015),
     item("attachment", "u", 1_000_000_000_016),
+    item("message", "self", 1_000_000_000_017, ACCOUNT, ACCOUNT),
+    item("echo", "self", 1_000_000_000_017, ACCOUNT, ACCOUNT),
 )
 
 
@@ -79,6 +81,8 @@ def test_the_final_state_is_the_right_one():
     messages = {row["mid"]: row for row in state["direct_messages"]}
     assert (messages["m"]["text"], messages["m"]["num_edit"], messages["m"]["direction"]) == ("edited twice", 2, "in")
     assert (messages["e"]["text"], messages["e"]["direction"], messages["e"]["person"]) == (TEXT, "out", PERSON)
+    # A message to oneself comes twice under one mid, as message and as echo.
+    assert messages["self"]["direction"] == "in"
     assert {row["sender"]: row["emoji"] for row in state["reactions"]} == {PERSON: "👋", "another": "🙈"}
     assert [row["mid"] for row in state["reads"]] == ["n"]
     assert [row["title"] for row in state["postbacks"]] == ["Öffnungszeiten"]
