@@ -41,8 +41,10 @@ def test_up_runs_all_and_sends_a_hosted_account_nothing(project: Path):
     ]
     with Recorder() as hosted:
         (project / ".env").write_text(hosted.dotenv())
-        environment = dict(line.split("=", 1) for line in hosted.dotenv().splitlines())
-        with ChildProcess([*UP, *options], cwd=project, environment=environment) as up:
+        production = dict(line.split("=", 1) for line in hosted.dotenv().splitlines())
+        # As `make lab` says it; the browser is one that does nothing.
+        environment = {**production, "BROWSER": "true"}
+        with ChildProcess([*UP, "--lab", *options], cwd=project, environment=environment) as up:
             up.wait_for_line(rf"engine +http://127.0.0.1:{ports[0]}")
             token = up.wait_for_line(rf"lab +http://127.0.0.1:{ports[2]}/lab\?token=(\w+)")[1]
             up.wait_for_line("Ctrl-C stops all")
@@ -54,6 +56,8 @@ def test_up_runs_all_and_sends_a_hosted_account_nothing(project: Path):
         assert len(pids) == 3
         assert [pid for pid in pids if Path(f"/proc/{pid}").exists()] == []
         assert hosted.seen == []
+    logs = "".join(path.read_text() for path in (project / ".qsops/up").glob("*.log"))
+    assert [value for name, value in production.items() if "TOKEN" in name or "KEY" in name if value in logs] == []
     assert stat.S_IMODE((project / ".qsops/up/settings.env").stat().st_mode) == 0o600
 
 
