@@ -13,7 +13,7 @@ from qsops.engine.core.pages import after, page_of
 from qsops.engine.core.rows import MESSAGE_COLUMNS, decode_headers, encode_headers, message_of_row
 from qsops.models import DeadLetter, DlqFilter, Page
 
-__all__ = ["bury", "dead_letter_ids", "dead_letters", "remove"]
+__all__ = ["bury", "dead_letter_ids", "dead_letters", "exists", "remove"]
 
 _INSERT = """
     insert into dead_letters (account, message, time_ms, status, response_headers, response_body)
@@ -26,6 +26,7 @@ _SELECT = """
     order by d.n {direction} limit :limit
 """
 _LETTER = f", d.status, d.response_headers, d.response_body, {MESSAGE_COLUMNS}"
+_EXISTS = "select 1 from dead_letters where account = ? and n = ? and time_ms = ?"
 _DELETE = "delete from dead_letters where account = ? and n = ? and time_ms = ?"
 _ID = re.compile(r"(\d{1,15})-(\d{1,18})")
 
@@ -49,6 +50,12 @@ def dead_letter_ids(
 ) -> Page[str]:
     """One page of the ids of the entries that match."""
     return page_of(_select(connection, "", account, wanted, cursor, limit), limit, _id, _id)
+
+
+def exists(connection: Connection, account: int, dlq_id: str) -> bool:
+    """Whether there is such an entry."""
+    place = _place(dlq_id)
+    return place is not None and connection.execute(_EXISTS, (account, *place)).fetchone() is not None
 
 
 def remove(connection: Connection, account: int, dlq_id: str) -> bool:
@@ -91,7 +98,8 @@ def _conditions(wanted: DlqFilter) -> Conditions:
     if wanted.dlq_ids:
         places = [place for place in map(_place, wanted.dlq_ids) if place is not None]
         conditions.one_of("d.n", "numbers", [n for n, _ in places] or [-1])
-        conditions.one_of("d.time_ms", "times", [at_ms for _, at_ms in places])
+        # The number finds the row, the whole id has the last word.
+        conditions.one_of("d.time_ms || '-' || d.n", "dlq_ids", wanted.dlq_ids)
     message_conditions(
         conditions,
         id=wanted.message_ids,

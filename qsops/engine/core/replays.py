@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlite3 import Connection
 
-from qsops.engine.core.dead_letters import remove
+from qsops.engine.core.dead_letters import exists, remove
 from qsops.engine.core.intake import accept
 from qsops.models import Headers, Message, Publish, Receipt
 from qsops.wire.options import apply_overrides
@@ -36,7 +36,13 @@ def publish_again(message: Message, overrides: Headers = ()) -> Publish:
 def replay(
     connection: Connection, account: int, dlq_id: str, message: Message, now_ms: int, key: str | None
 ) -> Receipt | None:
-    """Accept ``message`` in the place of a dead letter; None, and nothing done, if that is gone."""
-    if not remove(connection, account, dlq_id):
+    """Accept ``message`` in the place of a dead letter; None, and nothing done, if that is gone.
+
+    Where it counts as one with a message that was accepted before, the dead letter stays: nothing else holds it.
+    """
+    if not exists(connection, account, dlq_id):
         return None
-    return accept(connection, account, message, now_ms, key)
+    receipt = accept(connection, account, message, now_ms, key)
+    if not receipt.deduplicated:
+        remove(connection, account, dlq_id)
+    return receipt

@@ -48,6 +48,8 @@ def report_message(
         retry_delay=callback.retry_delay,
         timeout_s=callback.timeout_s,
         caller_ip=attempt.message.caller_ip,
+        # The report quotes the message: what that hides must not be read in the report's own log.
+        redact=("body",) if attempt.message.redact else (),
     )
 
 

@@ -33,6 +33,18 @@ async def test_a_callback_reports_every_attempt(engine: Embedded, caller: Caller
     assert await caller.states(ids[0]) == ["CREATED", "ACTIVE", "DELIVERED"]
 
 
+async def test_a_callback_shows_nothing_that_its_message_hides(engine: Embedded, caller: Caller):
+    """A report quotes the message that it is about: where that is redacted, so is the report, but not on its way."""
+    engine.receiver(URL)
+    back = engine.receiver(BACK)
+    await caller.publish(URL, b"secret", callback=BACK, redact_fields="body")
+    await engine.settle()
+    assert base64.b64decode(bodies(back)[0]["sourceBody"]) == b"secret"
+    reported = {base64.b64decode(entry["body"]) for entry in await caller.logs(url=BACK)}
+    assert len(reported) == 1
+    assert reported.pop().startswith(b"REDACTED:")
+
+
 async def test_a_failure_callback_comes_once_with_the_dlq_id(engine: Embedded, caller: Caller):
     """Only the last failure is told to it, naming the dead letter."""
     engine.receiver(URL, "500")

@@ -191,3 +191,20 @@ async def test_an_account_sees_its_own_letters_only(engine: Embedded, caller: Ca
     assert (await other.ask("DELETE", f"/v2/dlq/{dlq_id}")).status == 404
     assert (await other.ask("POST", f"/v2/dlq/retry/{dlq_id}")).status == 404
     assert (await other.ask("DELETE", "/v2/dlq")).json == {"deleted": 0}
+
+
+async def test_a_retry_that_counts_as_a_repeat_keeps_its_letter(engine: Embedded, caller: Caller):
+    """Under one deduplication id only one of two letters is sent: the other must not be lost with it."""
+    ids = await bury(engine, caller, 2)
+    answer = await caller.ask("POST", "/v2/dlq/retry", b"", {"Upstash-Deduplication-Id": "once"}, dlqIds=ids)
+    assert answer.status == 201
+    assert len({one["messageId"] for one in answer.json["responses"]}) == 1
+    assert len(await caller.dead_letters()) == 1
+
+
+async def test_parts_of_two_ids_make_no_third(engine: Embedded, caller: Caller):
+    """The time of one letter and the number of another name none, also in a bulk call."""
+    first, second = [letter.split("-") for letter in await bury(engine, caller, 2)]
+    mixed = [f"{first[0]}-{second[1]}", f"{second[0]}-{first[1]}"]
+    assert (await caller.ask("DELETE", "/v2/dlq", {"dlqIds": mixed})).json == {"deleted": 0}
+    assert len(await caller.dead_letters()) == 2
