@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 from qsops.errors import SettingsError
 from qsops.models import Headers
 
-__all__ = ["Request", "Response", "canonical", "header", "path_id"]
+__all__ = ["Request", "Response", "canonical", "header", "path_id", "spelled"]
+
+# What is printable stays as it is spelled, escapes included: the signature is about the URL as given.
+_PRINTABLE: Final = "".join(map(chr, range(0x21, 0x7F)))
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request to QStash. ``path`` and ``query`` are raw, as on the wire: percent-encoded, without the ``?``."""
+    """A request to QStash. ``path`` and ``query`` are raw, as on the wire: percent-encoded, without the ``?``.
+
+    Its repr leaves the headers out, since the token is among them.
+    """
 
     method: str
     path: str
     query: str = ""
-    headers: Headers = ()
+    headers: Headers = field(default=(), repr=False)
     body: bytes = b""
 
     @property
@@ -55,6 +61,11 @@ def header(headers: Headers, name: str) -> str | None:
 def canonical(name: str) -> str:
     """A header's name as QStash shows it, e.g. ``Test-Header``."""
     return "-".join(part[:1].upper() + part[1:].lower() for part in name.split("-"))
+
+
+def spelled(url: str) -> str:
+    """``url`` as it travels: a request line is ASCII, and a fragment never leaves."""
+    return quote(url, safe=_PRINTABLE).partition("#")[0]
 
 
 def path_id(value: str) -> str:

@@ -17,7 +17,7 @@ from urllib.parse import quote, unquote
 from qsops.errors import Corrupt, Rejected, SettingsError
 from qsops.models import Headers, ItemError, Publish, Receipt
 from qsops.wire import texts
-from qsops.wire.http import Request, Response
+from qsops.wire.http import Request, Response, spelled
 from qsops.wire.options import decode_options, encode_options
 from qsops.wire.options.reading import is_option
 from qsops.wire.query import TOKEN
@@ -45,8 +45,6 @@ BATCH_PATH: Final = "/v2/batch"
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]+")
 _FOLDED: Final = re.compile(r"(https?):/(?=[^/])", re.IGNORECASE)
 _ESCAPED: Final = re.compile(r"https?%3a", re.IGNORECASE)
-# What is printable stays as it is spelled, escapes included: the signature is about the URL as given.
-_PRINTABLE: Final = "".join(map(chr, range(0x21, 0x7F)))
 
 
 def publish_request(publish: Publish) -> Request:
@@ -54,7 +52,7 @@ def publish_request(publish: Publish) -> Request:
 
     :raises SettingsError: the destination has parameters that QStash would take for its own.
     """
-    path, _, query = _spelled(publish.destination).partition("?")
+    path, _, query = spelled(publish.destination).partition("?")
     if any(map(_is_ours, query.split("&"))):
         raise SettingsError(
             f"destination {publish.destination!r}: parameters named upstash-… or {TOKEN} would not reach it, since "
@@ -62,11 +60,6 @@ def publish_request(publish: Publish) -> Request:
         )
     prefix = PUBLISH_PATH if publish.queue is None else f"{ENQUEUE_PATH}{quote(publish.queue, safe='')}/"
     return Request("POST", prefix + path, query, encode_options(publish), publish.body)
-
-
-def _spelled(destination: str) -> str:
-    """A destination as it travels, in a path or in a batch: what is signed must not depend on which."""
-    return quote(destination, safe=_PRINTABLE).partition("#")[0]
 
 
 def parse_publish(request: Request) -> Publish:
@@ -109,7 +102,8 @@ def _batch_item(message: Publish) -> dict[str, Any]:
     if not fits_batch(message):
         raise SettingsError(f"the body for {message.destination!r} is not UTF-8: publish it by itself, not in a batch")
     item: dict[str, Any] = {
-        "destination": _spelled(message.destination),
+        # As in a path: what is signed must not depend on the way that a message went.
+        "destination": spelled(message.destination),
         "body": message.body.decode(),
         "headers": _joined(message),
     }

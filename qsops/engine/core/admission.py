@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ from qsops.engine.texts import DELAYED_CALLBACK, unusable_url
 from qsops.errors import Rejected
 from qsops.models import DEFAULT_RETRIES, Callback, Message, Publish
 from qsops.wire import texts
+from qsops.wire.http import spelled
 
 __all__ = ["admit"]
 
@@ -30,13 +32,14 @@ def admit(publish: Publish, plan: Plan, *, message_id: str, now_ms: int, caller_
     """
     _check_options(publish)
     _check_destination(publish.destination)
-    _check_callbacks(publish)
+    _check_callbacks(publish, plan)
     _check_expression("Upstash-Retry-Delay", publish.retry_delay)
     not_before_ms = _not_before_ms(publish, now_ms)
     _check_quota(publish, plan, (not_before_ms - now_ms) / 1000)
     return Message(
         message_id=message_id,
-        url=publish.destination,
+        # The signature names the URL that its receiver will see.
+        url=spelled(publish.destination),
         created_at_ms=now_ms,
         not_before_ms=not_before_ms,
         max_retries=DEFAULT_RETRIES if publish.retries is None else publish.retries,
@@ -47,10 +50,14 @@ def admit(publish: Publish, plan: Plan, *, message_id: str, now_ms: int, caller_
         labels=publish.labels,
         retry_delay=publish.retry_delay,
         timeout_s=publish.timeout_s,
-        callback=publish.callback,
-        failure_callback=publish.failure_callback,
+        callback=_as_called(publish.callback),
+        failure_callback=_as_called(publish.failure_callback),
         redact=publish.redact,
     )
+
+
+def _as_called(callback: Callback | None) -> Callback | None:
+    return callback and replace(callback, url=spelled(callback.url))
 
 
 def _check_options(publish: Publish) -> None:
@@ -85,11 +92,12 @@ def _fault(url: str) -> str | None:
     return None if host and port != 0 else unusable_url("it names no host, or port 0")
 
 
-def _check_callbacks(publish: Publish) -> None:
+def _check_callbacks(publish: Publish, plan: Plan) -> None:
     named = (("Upstash-Callback", publish.callback), ("Upstash-Failure-Callback", publish.failure_callback))
     for name, callback in named:
         if callback is not None:
             _check_callback(name, callback)
+            _check_limits(plan, retries=callback.retries, timeout_s=callback.timeout_s)
 
 
 def _check_callback(name: str, callback: Callback) -> None:
@@ -119,10 +127,14 @@ def _not_before_ms(publish: Publish, now_ms: int) -> int:
 def _check_quota(publish: Publish, plan: Plan, delay_s: float) -> None:
     if len(publish.body) > plan.message_bytes:
         raise Rejected(413, texts.quota_exceeded("maxMessageSize", plan.message_bytes))
+    _check_limits(plan, delay_s=delay_s, retries=publish.retries, timeout_s=publish.timeout_s)
+
+
+def _check_limits(plan: Plan, *, retries: int | None, timeout_s: int | None, delay_s: float = 0) -> None:
     asked = {
         "maxDelay": (delay_s, plan.delay_s),
-        "maxRetries": (publish.retries or 0, plan.retries),
-        "maxTimeout": (publish.timeout_s or 0, plan.response_s),
+        "maxRetries": (retries or 0, plan.retries),
+        "maxTimeout": (timeout_s or 0, plan.response_s),
     }
     for name, (value, limit) in asked.items():
         if value > limit:

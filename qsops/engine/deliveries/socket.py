@@ -5,7 +5,6 @@ from __future__ import annotations
 from io import BytesIO
 from types import TracebackType
 from typing import Final, Self
-from urllib.parse import quote
 
 import aiohttp
 from yarl import URL
@@ -13,6 +12,7 @@ from yarl import URL
 from qsops.engine.core.attempts import Outcome
 from qsops.engine.deliveries.port import RESPONSE_LIMIT, Delivery
 from qsops.wire.header_text import headers_from_wire
+from qsops.wire.http import spelled
 
 __all__ = ["SocketDeliveries"]
 
@@ -20,7 +20,6 @@ _CONNECT_TIMEOUT_S: Final = 10.0
 #: Under the five seconds after which common servers hang up: what is sent into a closing connection fails.
 _KEEP_ALIVE_S: Final = 4.0
 _AT_ONCE: Final = 64 * 1024
-_PRINTABLE: Final = "".join(map(chr, range(0x21, 0x7F)))
 _NOT_ADDED: Final = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 
 
@@ -78,7 +77,7 @@ def _payload(body: bytes) -> bytes | BytesIO | None:
 
 def _as_given(url: str) -> URL:
     """The URL untouched (yarl would turn ``%7E`` into ``~`` and fold ``/a/../b``), but for text that is not ASCII."""
-    return URL(url if url.isascii() else quote(url, safe=_PRINTABLE), encoded=True)
+    return URL(spelled(url), encoded=True)
 
 
 async def _at_most(content: aiohttp.StreamReader, limit: int) -> bytes:

@@ -39,6 +39,18 @@ async def test_the_signature_is_for_the_destination_as_given(engine: Embedded, c
     assert got.url == claims.url == f"https://shop.test{tail}"
 
 
+async def test_what_is_not_ascii_is_signed_as_it_is_called(engine: Embedded, caller: Caller):
+    """A batch may name its destination in any letters: escaped once, for the signature and the request line alike."""
+    receiver = engine.receiver("https://shop.test")
+    destination = "https://shop.test/größe?q=ü#top"
+    await caller.ask("POST", "/v2/batch", [{"destination": destination, "headers": {"Upstash-Callback": destination}}])
+    await engine.settle()
+    assert [got.url for got in receiver.received] == ["https://shop.test/gr%C3%B6%C3%9Fe?q=%C3%BC"] * 2
+    for got in receiver.received:
+        token = header(got.headers, "Upstash-Signature")
+        signing.verify(token, keys=DEV_USERS[0].keys, body=got.body, url=got.url, now_s=engine.clock.now_ms() / 1000)
+
+
 async def test_a_proxy_that_collapsed_the_slashes_is_understood(engine: Embedded, caller: Caller):
     """``https:/host`` means ``https://host``: some proxies fold double slashes."""
     receiver = engine.receiver(URL)

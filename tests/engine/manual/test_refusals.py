@@ -56,6 +56,8 @@ async def test_a_destination_that_would_break_the_request(caller: Caller, destin
         ({"callback": URL, "callback_retry_delay": "1 +"}, 400, "1 +"),
         ({"failure_callback": "https://"}, 400, "Upstash-Failure-Callback"),
         ({"callback": URL, "callback_delay": "10s"}, 400, own_texts.DELAYED_CALLBACK),
+        ({"callback": URL, "callback_retries": 1000}, 412, texts.quota_exceeded("maxRetries", 999)),
+        ({"failure_callback": URL, "failure_callback_timeout": "3h"}, 412, texts.quota_exceeded("maxTimeout", 7_200)),
         ({"deduplication_id": "a:b"}, 400, texts.DEDUPLICATION_ID_HAS_COLON),
         ({"redact_fields": "everything"}, 400, "everything"),
         ({"flow_control_key": "k", "flow_control_value": "rate=1"}, 501, "Upstash-Flow-Control-Key"),
