@@ -1,8 +1,9 @@
 """An asyncio loop whose time is a manual clock's: timers fire when the clock is moved, never because time passes.
 
 ``asyncio.sleep`` and timeouts inside a consumer therefore follow the same clock as the engine that delivers to it.
-What the loop cannot foresee is work outside of it: jobs handed to an executor are counted and waited for; sockets to
-another process are not, so nothing that matters may hang on one.
+What the loop cannot foresee is work outside of it: jobs handed to an executor or to anyio's threads (a FastAPI app's
+plain ``def`` routes) are counted and waited for; sockets to another process are not, so nothing that matters may hang
+on one.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from __future__ import annotations
 import asyncio
 import math
 import selectors
+import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from typing import Any, TypeVar, TypeVarTuple
+from typing import Any, Protocol, TypeVar, TypeVarTuple
 
 from qsops.clock import ManualClock
 
@@ -33,6 +35,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         # Counting from the loop's start keeps the floats small, so that a millisecond stays exact.
         self._start_ms = clock.now_ms()
         self._jobs_outside = 0
+        self._anyio_threads: _Borrowed | None = None
         self._next_timer_s: float | None = None
         self._quiet: list[asyncio.Future[None]] = []
         super().__init__(_QuietSelector(self._on_idle))
@@ -48,6 +51,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     async def quiet(self) -> None:
         """Wait until every task of the loop waits for the clock, or for somebody outside, and no executor job runs."""
+        if "anyio" in sys.modules:
+            # The limiter belongs to the loop and can be asked for from within a task alone.
+            from anyio.to_thread import current_default_thread_limiter
+
+            self._anyio_threads = current_default_thread_limiter()
         waiter = self.create_future()
         self._quiet.append(waiter)
         await waiter
@@ -71,13 +79,23 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def _on_idle(self, timeout_s: float | None) -> bool:
         """Nothing is ready: wake those who wait for that, and say whether anyone was woken."""
         self._next_timer_s = None if timeout_s is None else self.time() + timeout_s
-        if self._jobs_outside or not self._quiet:
+        if self._works_outside() or not self._quiet:
             return False
         waiters, self._quiet = self._quiet, []
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(None)
         return True
+
+    def _works_outside(self) -> bool:
+        return bool(self._jobs_outside or (self._anyio_threads and self._anyio_threads.borrowed_tokens))
+
+
+class _Borrowed(Protocol):
+    """What of anyio's limiter is looked at: how many of its threads are at work."""
+
+    @property
+    def borrowed_tokens(self) -> int: ...
 
 
 class _QuietSelector(selectors.BaseSelector):

@@ -1,6 +1,10 @@
 import asyncio
+import threading
 from collections.abc import Callable, Coroutine
 from typing import Any
+
+import httpx
+from fastapi import FastAPI
 
 from qsops.clock import EPOCH_MS, ManualClock
 from qsops.engine.virtual import VirtualLoop
@@ -85,3 +89,24 @@ def test_quiet_waits_for_chains_of_ready_tasks():
         return turns
 
     assert run(ManualClock(), main) == 100
+
+
+def test_quiet_waits_for_the_threads_of_plain_routes():
+    """A plain `def` route runs on a thread of anyio's: the clock cannot run ahead of that either."""
+    clock = ManualClock()
+    app = FastAPI()
+
+    @app.get("/slow")
+    def slow() -> int:
+        threading.Event().wait(0.2)  # real time, which the manual clock knows nothing of
+        return 1
+
+    async def main(loop: VirtualLoop) -> int:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://app") as client:
+            task = asyncio.ensure_future(client.get("/slow"))
+            await loop.quiet()
+            assert task.done()
+            return task.result().status_code
+
+    assert run(clock, main) == 200
