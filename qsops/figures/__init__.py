@@ -6,11 +6,16 @@ same name; plain marks only, since the Vega-Lite inside JupyterLab is older than
 
 from __future__ import annotations
 
-from qsops.figures.failures import failures
-from qsops.figures.latency import latency
-from qsops.figures.renderer import enable, svg
-from qsops.figures.retry_ladder import retry_ladder
+from qsops.errors import SettingsError
 
-__all__ = ["failures", "latency", "retry_ladder", "svg"]
+try:
+    from qsops.figures.failures import failures
+    from qsops.figures.latency import latency
+    from qsops.figures.renderer import enable, save, svg
+    from qsops.figures.retry_ladder import retry_ladder
+except ModuleNotFoundError as error:
+    raise SettingsError(f"figures need {error.name}: pip install 'qsops[notebooks]'") from error
+
+__all__ = ["failures", "latency", "retry_ladder", "save", "svg"]
 
 enable()

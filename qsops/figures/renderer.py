@@ -7,23 +7,22 @@ nbval compares the spec, which holds the data.
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 from typing import Any, Final, TypeVar
+
+import altair
+import vl_convert
 
 from qsops.errors import SettingsError
 
-try:
-    import altair
-    import vl_convert
-except ModuleNotFoundError as error:
-    raise SettingsError(f"figures need {error.name}: pip install 'qsops[notebooks]'") from error
-
-__all__ = ["enable", "svg", "themed"]
+__all__ = ["enable", "save", "svg", "themed"]
 
 AnyChart = TypeVar("AnyChart", bound=altair.TopLevelMixin)
 
 _MIME: Final = "application/vnd.vegalite.v5+json"
 _NAME: Final = "qsops"
 _PPI: Final = 72
+_SAVED_PPI: Final = 144
 # The converter measures text with its own fonts: one that looks alike everywhere keeps labels from overlapping.
 _FONT: Final = "Liberation Sans, Arial, Helvetica, sans-serif"
 
@@ -54,10 +53,29 @@ def themed(chart: AnyChart, *, width: int = 680, height: int = 260) -> AnyChart:
     return themed_chart
 
 
-def svg(chart: Any) -> str:
-    """``chart`` as one SVG element, for pages that must open without a network."""
-    picture: str = vl_convert.vegalite_to_svg(chart.to_dict())
+def svg(chart: Any, *, titled: bool = True) -> str:
+    """``chart`` as one SVG element, for pages that must open without a network, and may set its title themselves."""
+    spec = chart.to_dict()
+    if not titled:
+        del spec["title"]
+    picture: str = vl_convert.vegalite_to_svg(spec)
     return picture
+
+
+def save(chart: Any, path: str | Path) -> Path:
+    """Write ``chart`` to ``path`` as the picture that its ending names: ``.png`` (144 ppi) or ``.svg``.
+
+    :raises SettingsError: another ending.
+    """
+    file = Path(path)
+    match file.suffix:
+        case ".png":
+            file.write_bytes(vl_convert.vegalite_to_png(chart.to_dict(), ppi=_SAVED_PPI))
+        case ".svg":
+            file.write_text(svg(chart), encoding="utf-8")
+        case other:
+            raise SettingsError(f"path: a figure is saved as .png or .svg, and {file.name!r} ends in {other!r}")
+    return file
 
 
 def _bundle(spec: dict[str, Any], **_options: Any) -> dict[str, Any]:

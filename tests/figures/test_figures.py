@@ -2,6 +2,7 @@ import base64
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import altair
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 
 from qsops import analysis, figures
+from qsops.errors import SettingsError
 from tests.analysis.test_analysis import ATTEMPTS, MESSAGES
 
 
@@ -79,6 +81,25 @@ def test_importing_the_toolkit_loads_no_charts():
     code = "import sys, qsops; print(sorted({'altair', 'pandas', 'pyarrow', 'ibis'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_figure_is_saved_as_its_ending_says(chart: Any, tmp_path: Path):
+    """A picture for a slide or a ticket: PNG or SVG; any other ending is refused, and nothing is written."""
+    assert figures.save(chart, tmp_path / "one.png").read_bytes().startswith(b"\x89PNG")
+    assert figures.save(chart, str(tmp_path / "one.svg")).read_text().startswith("<svg")
+    with pytest.raises(SettingsError, match=r"one\.pdf"):
+        figures.save(chart, tmp_path / "one.pdf")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one.png", "one.svg"]
+
+
+def test_without_the_extra_the_error_names_it():
+    """A lean installation is told what to install, by the first figure and by nothing before it."""
+    code = (
+        "import sys, qsops\nfrom qsops.errors import SettingsError\nsys.modules['altair'] = None\n"
+        "try:\n    qsops.figures\nexcept SettingsError as error:\n    print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "figures need altair: pip install 'qsops[notebooks]'"
 
 
 def test_our_renderer_is_the_current_one():
