@@ -10,61 +10,47 @@ __all__ = ["CancelFilter", "DlqFilter", "LogFilter", "Page"]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class LogFilter:
-    """What log entries to list. Values of one field are ORed, fields are ANDed; dates are inclusive."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Filter:
+    """What every listing can be narrowed by. Values of one field are ORed, fields are ANDed; dates are inclusive."""
 
     message_ids: tuple[str, ...] = ()
-    states: tuple[str, ...] = ()
     urls: tuple[str, ...] = ()
     url_groups: tuple[str, ...] = ()
     queues: tuple[str, ...] = ()
     schedule_ids: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
-    hosts: tuple[str, ...] = ()
-    paths: tuple[str, ...] = ()
     flow_control_keys: tuple[str, ...] = ()
     caller_ips: tuple[str, ...] = ()
     from_ms: int | None = None
     to_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogFilter(_Filter):
+    """What log entries to list, newest first unless ``earliest_first``."""
+
+    states: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
     earliest_first: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class DlqFilter:
-    """What dead letters to list, delete or retry. Values of one field are ORed, fields are ANDed."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DlqFilter(_Filter):
+    """What dead letters to list, delete or retry; dates are those of the failure."""
 
     dlq_ids: tuple[str, ...] = ()
-    message_ids: tuple[str, ...] = ()
-    urls: tuple[str, ...] = ()
-    url_groups: tuple[str, ...] = ()
-    queues: tuple[str, ...] = ()
-    schedule_ids: tuple[str, ...] = ()
-    labels: tuple[str, ...] = ()
-    flow_control_keys: tuple[str, ...] = ()
-    caller_ips: tuple[str, ...] = ()
     response_statuses: tuple[int, ...] = ()
-    from_ms: int | None = None
-    to_ms: int | None = None
     earliest_first: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CancelFilter:
-    """What pending messages to cancel. Values of one field are ORed, fields are ANDed; dates are inclusive."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelFilter(_Filter):
+    """What pending messages to cancel; dates are those of their creation."""
 
-    message_ids: tuple[str, ...] = ()
-    urls: tuple[str, ...] = ()
-    url_groups: tuple[str, ...] = ()
-    queues: tuple[str, ...] = ()
-    schedule_ids: tuple[str, ...] = ()
-    labels: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
-    flow_control_keys: tuple[str, ...] = ()
-    caller_ips: tuple[str, ...] = ()
-    from_ms: int | None = None
-    to_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
