@@ -42,7 +42,7 @@ on conflict (account, mid) do update set
     reply_to_mid = excluded.reply_to_mid,
     reply_to_story = excluded.reply_to_story,
     quick_reply = case when direct_messages.unsent_at_ms is null then excluded.quick_reply end
--- Who writes to their own account sends a message and its echo under one mid: the message stands, whichever comes first.
+-- Who writes to their own account sends a message and its echo under one mid: the message stands, whichever is first.
 where direct_messages.event_id is null or excluded.event_id > direct_messages.event_id
 """
 _EDIT: Final = """
