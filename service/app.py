@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
+from starlette.requests import ClientDisconnect
 
 from qsops.client import Client, HttpTransport, RetryPolicy, Transport
 from qsops.clock import Clock, Ids, ManualClock, SeededIds, SystemClock, SystemIds
@@ -86,6 +87,7 @@ def create_app(
     app.include_router(callbacks.router(callbacks.Callbacks(store, clock), gate))
     app.include_router(internal.router(settings, internal.Internal(ingest, relay, store, clock, tally)))
     _add_health(app, store, clock)
+    _add_failures(app)
     return app
 
 
@@ -128,10 +130,18 @@ def _add_health(app: FastAPI, store: Store, clock: Clock) -> None:
         outbox = {"queued": backlog.queued, "parked": backlog.parked, "oldest_s": age_s}
         return JSONResponse({"status": status, "outbox": outbox})
 
+
+def _add_failures(app: FastAPI) -> None:
     @app.exception_handler(StoreUnavailable)
     async def database_away(_: Request, error: Exception) -> Response:
         log.fault("database", error=str(error))
         return unavailable("the database is away")
+
+    @app.exception_handler(ClientDisconnect)
+    async def broken_off(request: Request, _: Exception) -> Response:
+        """Nobody hears the answer. Without it each upload that breaks off would be a traceback in the log."""
+        log.line("broken_off", route=request.url.path)
+        return Response(status_code=400)
 
 
 def __getattr__(name: str) -> Any:

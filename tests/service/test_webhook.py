@@ -1,5 +1,7 @@
 import json
+import logging
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -176,6 +178,25 @@ async def test_a_body_over_the_limit_is_413_while_it_is_read():
     # What lies behind the answer is thrown away up to a bound; a gigabyte is not read.
     assert messages_read < 100
     await close(rig)
+
+
+@pytest.mark.parametrize("path", [WEBHOOK_PATH, CONSUMER_PATH])
+async def test_an_upload_that_breaks_off_is_a_line_and_no_fault(rig: Rig, path: str, caplog: pytest.LogCaptureFixture):
+    """Connections end whenever they like: nothing is stored, and no traceback fills the log."""
+    scope = {"type": "http", "method": "POST", "path": path, "headers": [(b"content-length", b"9")]}
+    parts = [{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}]
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return parts.pop(0)
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    with caplog.at_level(logging.INFO, logger="service"):
+        await rig.app({**scope, "query_string": b""}, receive, send)
+    assert [json.loads(record.message) for record in caplog.records] == [{"log": "broken_off", "route": path}]
+    assert (sent[0]["status"], await rig.count("events")) == (400, 0)
 
 
 async def test_a_body_of_just_the_limit_is_read(rig: Rig):
