@@ -6,6 +6,7 @@ import importlib
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
@@ -41,6 +42,9 @@ def serve(environ: Mapping[str, str], *, host: str, port: int, on_ready: Callabl
     require_free(port, name="service", option="--port", host=host)
     os.environ.clear()
     os.environ.update(environ)
+    # As uvicorn's own command does: a handler in a module beside the project is found, however we were called.
+    if (here := os.getcwd()) not in sys.path:
+        sys.path.insert(0, here)
     try:
         app = importlib.import_module(_APP).create_app()
     except ModuleNotFoundError as error:

@@ -70,3 +70,13 @@ def test_serve_on_a_machine_with_production_settings_stays_local(tmp_path: Path)
             service.wait_for_line(rf"service: http://127.0.0.1:{port}")
             assert os.path.exists(tmp_path / ".qsops/service.db")
         assert hosted.seen == []
+
+
+def test_a_handler_beside_the_project_is_found(tmp_path: Path):
+    """QSOPS_HANDLER may name a module of the folder in which `qsops serve` is called, as a script or as a module."""
+    (tmp_path / "qsops.toml").write_text("")
+    (tmp_path / "own_handlers.py").write_text("async def handle(event, tx): ...\n")
+    environment = {"INSTAGRAM_APP_SECRET": "a", "INSTAGRAM_VERIFY_TOKEN": "v", "QSOPS_HANDLER": "own_handlers:handle"}
+    command = [str(Path(sys.executable).with_name("qsops")), "serve", "--port", str(free_port())]
+    with ChildProcess(command, cwd=tmp_path, environment=environment) as service:
+        service.wait_for_line("service: http://")
