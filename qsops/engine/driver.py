@@ -7,6 +7,7 @@ import logging
 import sqlite3
 from collections.abc import Awaitable, Callable
 from functools import partial
+from itertools import islice, takewhile
 from typing import Final
 
 from qsops.engine.core.attempts import Attempt
@@ -18,8 +19,12 @@ __all__ = ["IN_FLIGHT_LIMIT", "Driver"]
 
 _log = logging.getLogger(__name__)
 
-#: How many attempts are under way at a time.
-IN_FLIGHT_LIMIT: Final = 64
+#: How many attempts are under way at a time: each holds a connection, and its message in memory.
+IN_FLIGHT_LIMIT: Final = 512
+#: How many of them are young. One that is not answered soon gives its place to the next, so that a destination that
+#: hangs does not hold up the others.
+_YOUNG_LIMIT: Final = 64
+_YOUNG_S: Final = 1.0
 #: A clock that was set, or a machine that slept, is noticed within a minute.
 _LOOK_AGAIN_S: Final = 60.0
 #: How long to wait for a database that is full or locked before the same operation is tried again.
@@ -38,7 +43,8 @@ class Driver:
         self._courier = courier
         self._awake = awake
         self._limit = limit
-        self._in_flight: dict[int, asyncio.Task[None]] = {}
+        #: Tasks by message, with the time each was started, the latest last.
+        self._in_flight: dict[int, tuple[asyncio.Task[None], float]] = {}
         self._announcing: set[asyncio.Task[None]] = set()
         self._fault: BaseException | None = None
 
@@ -60,7 +66,7 @@ class Driver:
 
     async def drain(self, grace_s: float) -> int:
         """Wait up to ``grace_s`` for what is in flight, give up the rest; returns how many were given up."""
-        tasks = {*self._in_flight.values(), *self._announcing}
+        tasks = {*(task for task, _ in self._in_flight.values()), *self._announcing}
         if not tasks:
             return 0
         _, late = await asyncio.wait(tasks, timeout=grace_s)
@@ -70,7 +76,7 @@ class Driver:
         return len(late)
 
     def _start_due(self) -> None:
-        room = self._limit - len(self._in_flight)
+        room = self._room()
         if room <= 0:
             return
         now_ms = self._engine.clock.now_ms()
@@ -84,7 +90,7 @@ class Driver:
             task.add_done_callback(self._announcing.discard)
         for attempt in attempts:
             task = asyncio.create_task(self._take(attempt))
-            self._in_flight[attempt.seq] = task
+            self._in_flight[attempt.seq] = task, self._engine.clock.monotonic_s()
             task.add_done_callback(partial(self._on_end, attempt.seq))
 
     async def _take(self, attempt: Attempt) -> None:
@@ -109,9 +115,18 @@ class Driver:
                 _log.warning("the database cannot be written, trying again in %s s: %s", _STORE_AGAIN_S, error)
             await asyncio.sleep(_STORE_AGAIN_S)
 
+    def _room(self) -> int:
+        """How many attempts may be started."""
+        since_s = self._engine.clock.monotonic_s() - _YOUNG_S
+        latest = islice(reversed(self._in_flight.values()), _YOUNG_LIMIT)
+        young = sum(1 for _ in takewhile(lambda flight: flight[1] > since_s, latest))
+        return min(self._limit - len(self._in_flight), _YOUNG_LIMIT - young)
+
     def _pause_s(self) -> float:
         if len(self._in_flight) >= self._limit:
             return _LOOK_AGAIN_S
+        if self._room() <= 0:
+            return _YOUNG_S
         at_ms = self._engine.database.read(lambda connection: next_due_ms(connection, self._in_flight))
         if at_ms is None:
             return _LOOK_AGAIN_S

@@ -1,0 +1,53 @@
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from qsops.clock import ManualClock, SeededIds
+from qsops.engine.core.attempts import Outcome
+from qsops.engine.courier import Courier
+from qsops.engine.deliveries.port import Deliver, Delivery
+from qsops.engine.driver import Driver
+from qsops.engine.engine import open_engine
+from qsops.engine.face.router import Face
+from qsops.engine.virtual import VirtualLoop
+from tests.engine.caller import Caller
+
+HANGS = "https://hangs.test/"
+FINE = "https://fine.test/"
+MANY = 70
+
+
+@asynccontextmanager
+async def driven(clock: ManualClock, deliver: Deliver) -> AsyncIterator[Caller]:
+    """The driver of the served engine, without its sockets."""
+    awake = asyncio.Event()
+    engine = open_engine(":memory:", clock=clock, ids=SeededIds(clock), quota="payg", wake=awake.set)
+    face = Face(engine)
+    driver = Driver(engine, Courier(engine, deliver), awake)
+    running = asyncio.create_task(driver.run())
+    yield Caller(lambda request: face.handle(request, "127.0.0.1"))
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await driver.drain(0)
+    engine.database.close()
+
+
+async def test_a_destination_that_hangs_does_not_hold_up_the_others(clock: ManualClock):
+    """Who is not answered within a second gives its place away, and is not given up."""
+    arrived: list[str] = []
+
+    async def deliver(delivery: Delivery) -> Outcome:
+        arrived.append(delivery.url)
+        if delivery.url == HANGS:
+            await asyncio.Event().wait()
+        return Outcome(200)
+
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    async with driven(clock, deliver) as caller:
+        await caller.ask("POST", "/v2/batch", [{"destination": HANGS}] * MANY + [{"destination": FINE}])
+        await loop.quiet()
+        assert (arrived.count(HANGS), arrived.count(FINE)) == (64, 0)
+        clock.advance(1_000)
+        await loop.quiet()
+        assert (arrived.count(HANGS), arrived.count(FINE)) == (MANY, 1)
