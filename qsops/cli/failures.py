@@ -40,7 +40,7 @@ class Verbs(TyperGroup):
             # Not standalone, Typer hands over what it would print; an Exit comes back as its status.
             status = super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)
         except QsopsError as error:
-            _end(str(error), error.exit_status)
+            _end("; ".join([str(error), *getattr(error, "__notes__", ())]), error.exit_status)
         except typer.TyperException as error:
             _end(_usage(error), MISUSE)
         except typer.Abort:

@@ -2,6 +2,6 @@
 
 from qsops.client.client import Client
 from qsops.client.core import DEFAULT_POLICY, RetryPolicy
-from qsops.client.transport import HttpTransport, ReadOnlyTransport, Transport, is_loopback
+from qsops.client.transport import HttpTransport, ReadOnlyTransport, Transport
 
-__all__ = ["DEFAULT_POLICY", "Client", "HttpTransport", "ReadOnlyTransport", "RetryPolicy", "Transport", "is_loopback"]
+__all__ = ["DEFAULT_POLICY", "Client", "HttpTransport", "ReadOnlyTransport", "RetryPolicy", "Transport"]

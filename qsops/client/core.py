@@ -23,11 +23,14 @@ _DEDUPLICATION_WINDOW_S: Final = 600.0
 class RetryPolicy:
     """How patient a client is. Waits grow from ``first_wait_s``, doubling, to ``longest_wait_s``, with jitter.
 
-    ``patience_s`` bounds the sum of all waits of one call and stays well below the deduplication window.
+    ``faults`` and ``bursts`` say how often a call is asked again; with ``may_start`` False not even once where nobody
+    listens, since on this machine a service that is not there does not come by itself. ``patience_s`` bounds the sum of
+    all waits of one call and stays well below the deduplication window.
     """
 
     faults: int = 5
     bursts: int = 60
+    may_start: bool = True
     first_wait_s: float = 0.2
     longest_wait_s: float = 10.0
     patience_s: float = 120.0
@@ -68,9 +71,10 @@ class Asking:
     def _next_wait_s(self, error: ServiceError, now_ms: int, jitter: float) -> float | None:
         if isinstance(error, RateLimited):
             return self._burst_wait_s(error, now_ms, jitter) if error.kind == "burst" else None
-        may_ask = isinstance(error, Unreachable) or (
-            self._repeatable and isinstance(error, (OutcomeUnknown, ServerFault))
-        )
+        if isinstance(error, Unreachable):
+            may_ask = self._policy.may_start
+        else:
+            may_ask = self._repeatable and isinstance(error, (OutcomeUnknown, ServerFault))
         if not may_ask or self._faults >= self._policy.faults:
             return None
         self._faults += 1

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Final, Protocol
 
 import httpx
 
+from qsops.config.addresses import is_loopback
 from qsops.errors import OutcomeUnknown, ReadOnly, SettingsError, Unreachable
 from qsops.wire.header_text import headers_from_wire
 from qsops.wire.http import Request, Response
 
-__all__ = ["HttpTransport", "ReadOnlyTransport", "Transport", "is_loopback"]
+__all__ = ["HttpTransport", "ReadOnlyTransport", "Transport"]
 
 CONNECT_TIMEOUT_S: Final = 5.0
 ANSWER_TIMEOUT_S: Final = 30.0
@@ -97,16 +97,6 @@ class ReadOnlyTransport:
 
     async def aclose(self) -> None:
         await self._inner.aclose()
-
-
-def is_loopback(host: str) -> bool:
-    """Whether ``host`` names this machine and nothing else."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def _url(text: str) -> httpx.URL:

@@ -8,7 +8,7 @@ from urllib.parse import urlencode, urlsplit
 
 import httpx
 
-from qsops.client import is_loopback
+from qsops.config import is_loopback
 from qsops.engine.embedded import Embedded
 from qsops.errors import AuthError, OutcomeUnknown, Rejected, ServerFault, SettingsError, Unreachable
 from qsops.models import Headers, LedgerEntry

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from qsops.client import Client, HttpTransport, ReadOnlyTransport, RetryPolicy, Transport
+from qsops.client import DEFAULT_POLICY, Client, HttpTransport, ReadOnlyTransport, RetryPolicy, Transport
 from qsops.clock import Clock, Ids, ManualClock, SeededIds, SystemClock, SystemIds
 from qsops.config import Target
 from qsops.engine.embedded import Embedded
@@ -21,6 +21,8 @@ __all__ = ["IMPATIENT", "Wiring", "wire"]
 
 #: For questions whose answer is how the service does: asking again would hide that.
 IMPATIENT: Final = RetryPolicy(faults=0, bursts=0)
+#: A local engine is up, or it is not: who forgot to start it is told at once.
+ON_THIS_MACHINE: Final = RetryPolicy(may_start=False)
 
 
 @dataclass(slots=True, repr=False)
@@ -131,7 +133,8 @@ def _over_http(target: Target, root: Path, env: Mapping[str, str], may_write: bo
     http = HttpTransport(target.url, if_unreachable="start an engine there: qsops engine" if local else "")
     transport: Transport = http if may_write else ReadOnlyTransport(http, target.name)
     ids = SystemIds(clock)
-    client = Client(transport, target.token or "", clock=clock, ids=ids)
+    policy = ON_THIS_MACHINE if local else DEFAULT_POLICY
+    client = Client(transport, target.token or "", clock=clock, ids=ids, policy=policy)
     consumers = Consumers(None, target.consumer_url, target.internal_token)
     closing.parts += [transport.aclose, consumers.aclose]
     return Wiring(

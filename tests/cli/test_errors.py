@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from qsops.cli import doctor
+from qsops.clock import SystemClock
 from qsops.config import DEV_USERS
 from qsops.errors import AuthError, Corrupt, QsopsError, RateLimited, SettingsError
 from qsops.session import Session
@@ -74,6 +75,14 @@ def test_each_error_knows_its_status(run: Run, monkeypatch: pytest.MonkeyPatch, 
     assert result.stderr == f"qsops: {' '.join(str(raised).split())}\n"
 
 
+def test_what_was_noted_on_an_error_is_said(run: Run, monkeypatch: pytest.MonkeyPatch):
+    """How far a call came is noted on its error, and belongs to the one line."""
+    error = QsopsError("it broke")
+    error.add_note("stopped after 7 rows")
+    monkeypatch.setattr(Session, "doctor", _raising(error))
+    assert run("doctor").stderr == "qsops: it broke; stopped after 7 rows\n"
+
+
 def test_a_fault_of_ours_shows_neither_traceback_nor_text(run: Run, monkeypatch: pytest.MonkeyPatch):
     """An unforeseen error is one line with kind and place: its text could quote a token."""
     monkeypatch.setattr(Session, "doctor", _raising(KeyError(CANARY)))
@@ -110,7 +119,10 @@ def test_without_an_engine_it_says_how_to_start_one(
     """`local` without an engine is one line with the command that starts it."""
     port = free_port()
     monkeypatch.setenv("QSTASH_DEV_PORT", str(port))
+    started_s = SystemClock().monotonic_s()
     result = run(*arguments)
+    # Asking again would take seconds; it is not a matter of how fast the machine is.
+    assert SystemClock().monotonic_s() - started_s < 3
     assert result.exit_code == 1
     assert result.stderr.startswith(
         f"qsops: no engine answers at http://127.0.0.1:{port}: start one with `qsops engine`"

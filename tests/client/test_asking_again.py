@@ -51,6 +51,13 @@ def test_only_what_is_safe_and_may_help_is_asked_again(error: ServiceError, repe
         assert refused.value is error
 
 
+def test_what_does_not_start_by_itself_is_asked_once():
+    """On this machine nobody listening is an answer; a lost answer is still asked for again."""
+    with pytest.raises(Unreachable):
+        asking(may_start=False).wait_s(UNREACHABLE, now_ms=0, jitter=0.0)
+    assert asking(may_start=False).wait_s(LOST, now_ms=0, jitter=0.0) > 0
+
+
 def test_waits_double_up_to_the_longest():
     """A service in trouble is asked ever more rarely, with jitter never more often than half of that."""
     again = asking(faults=6, first_wait_s=1, longest_wait_s=5)

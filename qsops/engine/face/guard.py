@@ -6,10 +6,10 @@ name of the attacker's that resolves to 127.0.0.1 (then ``Host`` tells).
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
+from qsops.config.addresses import is_loopback
 from qsops.engine.texts import FOREIGN_HOST, FOREIGN_ORIGIN
 from qsops.errors import Rejected
 from qsops.models import Headers
@@ -36,11 +36,4 @@ def _is_allowed(url: str, allowed_hosts: Collection[str]) -> bool:
         name = urlsplit(url).hostname
     except ValueError:
         return False
-    return name is not None and (name in allowed_hosts or name == "localhost" or _is_loopback(name))
-
-
-def _is_loopback(name: str) -> bool:
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
+    return name is not None and (name in allowed_hosts or is_loopback(name))
