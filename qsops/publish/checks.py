@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as json_codec
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -22,16 +22,16 @@ _NAME = re.compile(r"[A-Za-z0-9._-]+")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _REDACT = re.compile(r"body|header|header\[[^\[\],]+\]")
 _NOT_IN_A_URL = re.compile(r"[^\x21-\x7e]|#")
-_NOT_IN_A_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_NOT_IN_A_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
 
 
 def _plain(value: Any) -> Any:
     """What frames are full of and JSON has no word for: moments, and numpy's numbers."""
     if isinstance(value, (datetime, date)):
         return value.isoformat()
-    item = getattr(value, "item", None)
-    if callable(item):
-        return item()
+    tolist = getattr(value, "tolist", None)
+    if callable(tolist):
+        return tolist()
     raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
@@ -77,14 +77,22 @@ def content(json: Any, body: bytes | str | None, headers: Headers) -> tuple[byte
     if json is ...:
         if not isinstance(body, (bytes, str, type(None))):
             raise SettingsError(f"body: expected bytes or text, got {type(body).__name__}; json= takes values")
-        return body.encode() if isinstance(body, str) else body or b"", headers
+        return _utf8("body", body) if isinstance(body, str) else body or b"", headers
     try:
         text = _encode(json)
     except (TypeError, ValueError) as error:
         raise SettingsError(f"json: cannot be written as JSON: {error}") from error
     if any(name.lower() == "content-type" for name, _ in headers):
-        return text.encode(), headers
-    return text.encode(), (("Content-Type", "application/json"), *headers)
+        return _utf8("json", text), headers
+    return _utf8("json", text), (("Content-Type", "application/json"), *headers)
+
+
+def _utf8(argument: str, text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        # The error's own text would show the body.
+        raise SettingsError(f"{argument}: character {error.start} is half of a surrogate pair, no text") from None
 
 
 def method_name(value: object) -> str:
@@ -97,7 +105,9 @@ def method_name(value: object) -> str:
 
 def header_pairs(argument: str, value: HeadersLike | None) -> Headers:
     """Headers for the destination; what begins with ``Upstash-`` is an option and has its own argument."""
-    pairs = tuple(value.items()) if isinstance(value, Mapping) else tuple(value or ())
+    pairs = tuple(value.items()) if isinstance(value, Mapping) else _many(argument, value)
+    if not all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in pairs):
+        raise SettingsError(f"{argument}: expected a mapping, or pairs of name and value")
     for name, text in pairs:
         if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
             raise SettingsError(f"{argument}: {name!r} is no header name")
@@ -105,7 +115,18 @@ def header_pairs(argument: str, value: HeadersLike | None) -> Headers:
             raise SettingsError(f"{argument}: {name!r} is an option of QStash: give it as the argument of that name")
         if not isinstance(text, str) or _NOT_IN_A_VALUE.search(text):
             raise SettingsError(f"{argument}: the value of {name!r} must be one line of text")
-    return pairs
+    return tuple((name, text) for name, text in pairs)
+
+
+def _many(argument: str, value: Any) -> tuple[Any, ...]:
+    """What may be given once or several times, as several."""
+    if value is None:
+        return ()
+    if isinstance(value, str):
+        return (value,)
+    if not isinstance(value, Iterable):
+        raise SettingsError(f"{argument}: expected a text or a list, got {type(value).__name__}")
+    return tuple(value)
 
 
 def seconds(argument: str, value: str | float | timedelta | None) -> int | None:
@@ -172,6 +193,9 @@ def callback_of(argument: str, value: str | Callback | None) -> Callback | None:
     method_name(callback.method)
     header_pairs(f"{argument}.headers", callback.headers)
     count(f"{argument}.retries", callback.retries)
+    at_least(1, f"{argument}.timeout_s", count(f"{argument}.timeout_s", callback.timeout_s))
+    if count(f"{argument}.delay_s", callback.delay_s):
+        raise SettingsError(f"{argument}.delay_s: QStash refuses messages whose callbacks are delayed")
     delay_expression(callback.retry_delay)
     return callback
 
@@ -187,7 +211,7 @@ def one_line_id(value: str | None) -> str | None:
 
 def label_names(value: str | Sequence[str] | None) -> tuple[str, ...]:
     """Labels; QStash joins them with commas, so none may hold one."""
-    labels = (value,) if isinstance(value, str) else tuple(value or ())
+    labels = _many("label", value)
     for label in labels:
         if not isinstance(label, str) or not label.strip() or "," in label or _NOT_IN_A_VALUE.search(label):
             raise SettingsError(f"label: {label!r} must be a text of one line without a comma")
@@ -202,6 +226,8 @@ def flow_limits(value: FlowControl | Mapping[str, Any] | None) -> FlowControl | 
         flow = value if isinstance(value, FlowControl) else FlowControl(**value)
     except TypeError as error:
         raise SettingsError(f"flow_control: expected key, parallelism, rate, period_s, got {value!r}") from error
+    if not isinstance(flow.key, str) or not flow.key.strip() or _NOT_IN_A_VALUE.search(flow.key):
+        raise SettingsError(f"flow_control: key {flow.key!r} must be a text of one line")
     if flow.parallelism is None and flow.rate is None:
         raise SettingsError(f"flow_control: key {flow.key!r} needs parallelism, rate, or both")
     for argument in ("parallelism", "rate", "period_s"):
@@ -211,7 +237,7 @@ def flow_limits(value: FlowControl | Mapping[str, Any] | None) -> FlowControl | 
 
 def redacted_fields(value: str | Sequence[str] | None) -> tuple[str, ...]:
     """What QStash shall keep out of its logs."""
-    fields = (value,) if isinstance(value, str) else tuple(value or ())
+    fields = _many("redact", value)
     for name in fields:
         if not isinstance(name, str) or not _REDACT.fullmatch(name):
             raise SettingsError(f"redact: {name!r} is none of 'body', 'header', 'header[Name]'")

@@ -122,9 +122,15 @@ class Journal:
     def _write(self, line: dict[str, Any]) -> None:
         assert self._fd is not None
         left = memoryview((_encode(line) + "\n").encode())
-        while left:
-            left = left[os.write(self._fd, left) :]
-        os.fsync(self._fd)
+        whole = os.fstat(self._fd).st_size
+        try:
+            while left:
+                left = left[os.write(self._fd, left) :]
+            os.fsync(self._fd)
+        except OSError:
+            # The next line would be appended to half of this one, and neither could be read again.
+            os.ftruncate(self._fd, whole)
+            raise
 
     def _apply(self, path: Path | None, line: dict[str, Any]) -> None:
         try:

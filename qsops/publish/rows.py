@@ -73,7 +73,9 @@ def keyed(rows: Iterable[Row], key: Key, fixed: Mapping[str, Any], scope: str) -
 
 def _key_of(row: Row, key: Key) -> str | None:
     value = key(row) if callable(key) else row.get(key)
-    return None if _is_nothing(value) or not str(value).strip() else str(value)
+    # A key is written to files and hashed: half of a surrogate pair, which JSON can hold, is spelled out.
+    text = "" if _is_nothing(value) else str(value).encode(errors="backslashreplace").decode()
+    return text if text.strip() else None
 
 
 def _deduplication_id(scope: str, name: str) -> str:
@@ -115,7 +117,7 @@ def _filled(shared: Mapping[str, Any], where: str, given: Mapping[str, Any], mad
 
 def _typed(options: dict[str, Any]) -> dict[str, Any]:
     """Files of text hold numbers and structures as text; frames hold whole numbers as floats, or numpy's own."""
-    typed = {name: value.item() if hasattr(value, "item") else value for name, value in options.items()}
+    typed = {name: value.tolist() if hasattr(value, "tolist") else value for name, value in options.items()}
     for name in ("retries", "not_before"):
         value = typed.get(name)
         if (isinstance(value, str) and value.strip().isdigit()) or (isinstance(value, float) and value.is_integer()):

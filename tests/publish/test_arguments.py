@@ -127,6 +127,18 @@ def test_not_before_is_a_moment_whatever_its_zone():
         ({"headers": {"a b": "c"}}, "'a b'"),
         ({"method": "FETCH"}, "FETCH"),
         ({"redact": "url"}, "'url'"),
+        ({"redact": 5}, "redact: expected"),
+        ({"label": 5}, "label: expected"),
+        ({"label": b"no"}, "label: 110"),
+        ({"headers": 5}, "headers: expected"),
+        ({"headers": "no"}, "headers: expected"),
+        ({"headers": [("a",)]}, "headers: expected"),
+        ({"callback": Callback("https://app.example", timeout_s=-1)}, "callback.timeout_s"),
+        ({"callback": Callback("https://app.example", delay_s=5)}, "callback.delay_s"),
+        ({"flow_control": FlowControl(5, rate=1)}, "key 5"),  # type: ignore[arg-type]
+        ({"flow_control": FlowControl("a\nb", rate=1)}, "flow_control: key"),
+        ({"body": "\ud800"}, "body: character 0"),
+        ({"json": "\ud800"}, "json: character 1"),
     ],
 )
 def test_a_bad_argument_is_named(arguments: dict, named: str):

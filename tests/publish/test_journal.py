@@ -1,3 +1,5 @@
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -60,6 +62,25 @@ def test_a_torn_last_line_is_dropped(path: Path):
     assert path.read_bytes().startswith(whole)
     with journal(path) as memory:
         assert memory.in_doubt == {"c": 1}
+
+
+def test_a_full_disk_leaves_no_half_line(path: Path, monkeypatch: pytest.MonkeyPatch):
+    """What is written after a write that failed must not be joined to its half."""
+    write = os.write
+
+    def half(fd: int, data: bytes) -> int:
+        if len(data) < 20:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(fd, data[: len(data) // 2])
+
+    with journal(path) as memory:
+        with monkeypatch.context() as full:
+            full.setattr(os, "write", half)
+            with pytest.raises(OSError, match="No space"):
+                memory.sending(["a"], 1)
+        memory.sending(["b"], 2)
+    with journal(path) as memory:
+        assert memory.in_doubt == {"b": 2}
 
 
 def test_every_cut_of_the_file_can_be_read(path: Path):

@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -75,6 +76,22 @@ def test_bad_rows_are_reported_and_the_others_go_through():
     assert "row 2 has no key" in made[1].error
     assert "row 3 repeats the key '1'" in made[2].error
     assert "'soon'" in made[4].error
+
+
+def test_strange_rows_are_reported_and_end_nothing():
+    """Values that JSON can hold and a message cannot: each is the error of its row, or spelled out."""
+    assert "label" in one({"id": 1, "label": 5}).error
+    assert "surrogate" in one({"id": 1, "x": "\ud800"}).error
+    made = one({"id": "\ud800", "json": 1})
+    assert (made.key, made.error) == ("\\ud800", None)
+
+
+def test_an_array_of_a_frame_is_a_list():
+    """Frames read from parquet hold arrays where a column has lists."""
+    frame = pd.DataFrame({"id": [1], "label": [np.array(["a", "b"])], "sizes": [np.array([1, 2])]})
+    made = one(next(iter(read_rows(frame))))
+    assert made.message.labels == ("a", "b")
+    assert json.loads(made.message.body) == {"id": 1, "sizes": [1, 2]}
 
 
 def test_a_key_may_be_computed():
