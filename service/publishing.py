@@ -32,6 +32,7 @@ from service.tally import Tally
 __all__ = [
     "CONSUMER_PATH",
     "FAILURE_PATH",
+    "NO_ENDPOINTS",
     "PUBLISH_FAILED",
     "Failure",
     "Publisher",
@@ -44,6 +45,7 @@ CONSUMER_PATH: Final = "/api/qstash/instagram-ingestion"
 FAILURE_PATH: Final = "/api/qstash/failure"
 #: What publish failures are counted under.
 PUBLISH_FAILED: Final = "publish_failed"
+NO_ENDPOINTS: Final = "QStash answered without a receipt, as it does for a URL group that has no endpoints yet"
 _REASON_CHARS: Final = 300
 
 
@@ -88,7 +90,7 @@ class Publisher:
             async with asyncio.timeout(self._patience_s):
                 if len(messages) == 1:
                     # By itself a message is refused by itself.
-                    return [(await self._client.publish(messages[0]))[0]]
+                    return [_of_item(await self._client.publish(messages[0]))]
                 return [_of_item(answer) for answer in await self._client.batch(messages)]
         except TimeoutError:
             return [Failure("timeout", f"no answer within {self._patience_s:g} s")] * len(messages)
@@ -146,7 +148,7 @@ def failure_of(error: QsopsError) -> Failure:
 def _of_item(answer: list[Receipt] | ItemError) -> Result:
     """One item's answer; an error of an item has a text, and no status."""
     if not isinstance(answer, ItemError):
-        return answer[0]
+        return answer[0] if answer else Failure("nobody", NO_ENDPOINTS, whole=False)
     if _is_size(answer.error):
         return Failure("too_large", answer.error, parked=True, whole=False)
     if answer.error.startswith("quota "):

@@ -8,8 +8,9 @@ from qsops.models import ItemError, Publish, Receipt
 from qsops.wire.http import Response
 from qsops.wire.publishing import batch_json
 from service.internal import RELAY_PATH
-from service.publishing import PUBLISH_FAILED, Failure, Publisher
+from service.publishing import NO_ENDPOINTS, PUBLISH_FAILED, Failure, Publisher
 from service.samples import ACCOUNT, encode, entry, item, post
+from service.store import Outgoing
 from tests.service.rig import Answer, Rig, raising, refused
 
 
@@ -64,6 +65,19 @@ async def test_what_will_never_pass_is_parked_with_its_reason(rig: Rig, name: st
     assert (await rig.internal("POST", RELAY_PATH)).json() == {
         "sent": 0, "queued": 0, "parked": 1, "failures": {name: 1}
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("count", [1, 2])
+async def test_a_message_that_nobody_takes_waits_and_holds_up_nobody(rig: Rig, count: int):
+    """QStash takes a message to an empty URL group, and answers with no receipt: the relay goes on without it."""
+    destinations = ["empty-group", "https://a.example"][:count]
+    rows = [Outgoing(Publish(name, deduplication_id=f"d-{n}")) for n, name in enumerate(destinations)]
+    await rig.service.store.record([], rows, rig.clock.now_ms())
+    receipts = [[], {"messageId": "msg_1"}][:count]
+    rig.qstash.answer = lambda _: Response.of_json(200, receipts if count > 1 else receipts[0])
+    told = (await rig.internal("POST", RELAY_PATH)).json()
+    assert (told["sent"], told["queued"], told["parked"]) == (count - 1, 1, 0)
+    assert (await rig.rows("select reason from outbox"))[0]["reason"] == f"nobody: {NO_ENDPOINTS}"
 
 
 async def test_of_a_batch_only_the_failed_items(rig: Rig):
