@@ -52,7 +52,8 @@ def session_of(ctx: typer.Context) -> Iterator[Session]:
         try:
             yield session
         except Unreachable as error:
-            if session.target.kind != "local":
+            # It may be the service that is away, of which the error says so itself.
+            if session.target.kind != "local" or session.target.url not in str(error):
                 raise
             raise Unreachable(
                 f"no engine answers at {session.target.url}: start one with `qsops engine` (or all with `qsops up`), "

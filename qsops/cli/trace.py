@@ -29,3 +29,5 @@ def trace(
     with session_of(ctx) as session:
         timeline = session.trace(ref)
     print_frame(timeline.frame, Format.json if json else Format.table)
+    if timeline.note:
+        typer.echo(timeline.note, err=True)

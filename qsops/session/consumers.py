@@ -103,4 +103,5 @@ class Consumers:
 
 def _origin(url: str) -> str:
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname}"
+    # Not the user and password that a URL may hold.
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"

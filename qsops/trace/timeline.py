@@ -11,7 +11,7 @@ import pandas as pd
 
 from qsops import fold, frames
 from qsops.client import Client
-from qsops.errors import QsopsError
+from qsops.errors import QsopsError, ServiceError
 from qsops.models import LedgerEntry, LogFilter, State
 from qsops.trace.pulling import pull
 
@@ -22,15 +22,30 @@ LedgerReader = Callable[..., Awaitable[Sequence[LedgerEntry]]]
 
 _BY_LEDGER: Final = {"event:": "event_id", "ig:": "mid"}
 _COLUMNS: Final = ("at", "step", "status", "detail", "since_start_ms", "message_id", "event_id")
-_STEP_ORDER: Final = ("received", "published", "created", "attempt", "", "canceled", "failed", "processed", "parked")
+_STEP_ORDER: Final = (
+    "received",
+    "published",
+    "created",
+    "attempt",
+    "",
+    "canceled",
+    "failed",
+    "processed",
+    "queued",
+    "parked",
+)
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """What happened, in order. ``frame`` has at, step, status, detail, since_start_ms, message_id, event_id."""
+    """What happened, in order. ``frame`` has at, step, status, detail, since_start_ms, message_id, event_id.
+
+    ``note`` says what could not be asked, and is missing from the story for that.
+    """
 
     ref: str
     frame: pd.DataFrame = field(repr=False)
+    note: str = ""
 
     def __repr__(self) -> str:
         return f"{self._title()}\n{self._shown().to_string(index=False)}"
@@ -45,7 +60,8 @@ class Timeline:
     def _title(self) -> str:
         last = self.frame.iloc[-1]
         outcome = last["detail"].split(",")[0].split(" (")[0] if last["step"].startswith("attempt") else last["step"]
-        return f"{self.ref}: {outcome} after {_span(int(last['since_start_ms']))}"
+        note = f" ({self.note})" if self.note else ""
+        return f"{self.ref}: {outcome} after {_span(int(last['since_start_ms']))}{note}"
 
     def _shown(self) -> pd.DataFrame:
         shown = self.frame[["at", "step", "status", "detail"]].copy()
@@ -60,9 +76,11 @@ async def timeline(client: Client, ledger: LedgerReader, ref: str) -> Timeline:
 
     Several events speak of one Instagram message (its edit, its unsend, reactions): their steps stand side by side.
 
+    A message's id is known to the log, too: of it a story is told even if the service is away.
+
     :raises QsopsError: when neither the log nor the service's ledger knows it.
     """
-    events, message_ids = await _resolve(ledger, ref)
+    events, message_ids, note = await _resolve(ledger, ref)
     steps = [step for event in events for step in _ledger_steps(event)]
     if message_ids:
         entries = await pull(client, LogFilter(message_ids=tuple(message_ids)), bodies=False)
@@ -71,15 +89,18 @@ async def timeline(client: Client, ledger: LedgerReader, ref: str) -> Timeline:
         steps += _log_steps(logs, owners)
     if not steps:
         raise QsopsError(f"nothing is known of {ref!r}: no log entry, and no event in the ledger of the service")
-    return Timeline(ref, _frame(steps))
+    return Timeline(ref, _frame(steps), note)
 
 
-async def _resolve(ledger: LedgerReader, ref: str) -> tuple[list[LedgerEntry], list[str]]:
+async def _resolve(ledger: LedgerReader, ref: str) -> tuple[list[LedgerEntry], list[str], str]:
     for prefix, name in _BY_LEDGER.items():
         if ref.startswith(prefix):
             events = list(await ledger(**{name: ref.removeprefix(prefix)}))
-            return events, [event.message_id for event in events if event.message_id is not None]
-    return list(await ledger(message_id=ref)), [ref]
+            return events, [event.message_id for event in events if event.message_id is not None], ""
+    try:
+        return list(await ledger(message_id=ref)), [ref], ""
+    except ServiceError as error:
+        return [], [ref], f"without the service's ledger: {error}"
 
 
 def _ledger_steps(event: LedgerEntry) -> list[dict[str, Any]]:
@@ -91,8 +112,8 @@ def _ledger_steps(event: LedgerEntry) -> list[dict[str, Any]]:
         steps.append(
             {**facts, "at_ms": event.processed_at_ms, "step": "processed", "detail": "claimed and stored once"}
         )
-    if event.state == "parked":
-        steps.append({**facts, "at_ms": event.received_at_ms, "step": "parked", "detail": event.reason or ""})
+    if event.state in ("queued", "parked"):
+        steps.append({**facts, "at_ms": event.received_at_ms, "step": event.state, "detail": event.reason or ""})
     return steps
 
 

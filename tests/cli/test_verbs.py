@@ -80,6 +80,18 @@ def test_trace_tells_the_story(run: Run, delivered: str):
     assert delivered in run("trace", delivered).stdout
 
 
+def test_trace_tells_what_it_can_while_the_service_is_away(run: Run, delivered: str, monkeypatch: pytest.MonkeyPatch):
+    """The log's part of the story is told, and stderr says which service was not asked; not that there is no engine."""
+    monkeypatch.setenv("PUBLIC_BASE_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("INTERNAL_API_TOKEN", "t")
+    told = run("trace", delivered)
+    assert (told.exit_code, "delivered" in told.stdout) == (0, True)
+    assert "http://127.0.0.1:1" in told.stderr
+    asked = run("trace", "event:evt_1")
+    assert asked.exit_code == 1
+    assert asked.stderr.startswith("qsops: no connection to http://127.0.0.1:1: ")
+
+
 def test_trace_of_nothing_is_bad_news(run: Run, engine: Server):
     """An id that nobody knows is named, with status 1."""
     result = run("trace", "msg_unknown")

@@ -4,7 +4,7 @@ import pytest
 
 from qsops.client import Client
 from qsops.clock import EPOCH_MS
-from qsops.errors import QsopsError
+from qsops.errors import QsopsError, Unreachable
 from qsops.models import LedgerEntry, LogEntry
 from qsops.trace import Timeline, timeline
 from tests.trace.listing import Listing
@@ -73,13 +73,28 @@ async def test_what_comes_from_outside_is_text(client: Client, listing: Listing,
     assert "&lt;b&gt;no&lt;/b&gt;" in shown
 
 
-async def test_a_parked_event_has_a_story_without_a_message(client: Client, listing: Listing):
+@pytest.mark.parametrize("state", ["queued", "parked"])
+async def test_a_waiting_event_has_a_story_without_a_message(client: Client, listing: Listing, state: str):
     """What never reached QStash is told from the ledger alone, with the reason."""
-    parked = LedgerEntry("evt_2", "message", "acct", "parked", EPOCH_MS, reason="400: destination refused")
-    found = await timeline(client, Ledger(parked), "event:evt_2")
-    assert found.frame["step"].tolist() == ["received", "parked"]
+    waiting = LedgerEntry("evt_2", "message", "acct", state, EPOCH_MS, reason="400: destination refused")
+    found = await timeline(client, Ledger(waiting), "event:evt_2")
+    assert found.frame["step"].tolist() == ["received", state]
     assert found.frame["detail"].tolist()[-1] == "400: destination refused"
     assert listing.asked == []
+
+
+async def test_a_message_has_a_story_while_the_service_is_away(client: Client, listing: Listing, story: list[LogEntry]):
+    """A service that is down is a reason to trace: the log tells what it knows, and the title what is missing."""
+
+    async def away(**which: str) -> Sequence[LedgerEntry]:
+        raise Unreachable("no connection to http://127.0.0.1:8000")
+
+    listing.entries = story
+    found = await timeline(client, away, "msg_1")
+    assert found.frame["step"].tolist() == ["created", "attempt 1", "attempt 2"]
+    assert "without the service's ledger: no connection to http://127.0.0.1:8000" in repr(found)
+    with pytest.raises(Unreachable):
+        await timeline(client, away, "event:evt_1")
 
 
 async def test_a_state_of_a_later_day_is_part_of_the_story(client: Client, listing: Listing, story: list[LogEntry]):
