@@ -88,3 +88,23 @@ async def test_a_failing_callback_ends_in_the_dlq_and_calls_nobody(engine: Embed
     await engine.settle()
     assert len(back.received) == 3 * 2
     assert len(await caller.dead_letters()) == 1 + 3
+
+
+async def test_a_callback_without_an_answer_has_status_zero(engine: Embedded, caller: Caller):
+    """Where nothing came back there is no status to tell, and no header or body."""
+    engine.receiver(URL, "drop")
+    back = engine.receiver(BACK)
+    await caller.publish(URL, retries=0, callback=BACK)
+    await engine.settle()
+    (report,) = bodies(back)
+    assert (report["status"], report["header"], report["body"]) == (0, {}, "")
+
+
+async def test_a_callback_carries_no_label(engine: Embedded, caller: Caller):
+    """A listing by label shows the messages, not what reports on them."""
+    engine.receiver(URL)
+    engine.receiver(BACK)
+    message_id = await caller.publish(URL, callback=BACK, label="l")
+    await engine.settle()
+    assert {entry["messageId"] for entry in await caller.logs(label="l")} == {message_id}
+    assert all("label" not in entry for entry in await caller.logs(url=BACK))

@@ -73,3 +73,17 @@ async def test_a_refused_publish_takes_no_id(caller: Caller):
     answer = await caller.ask("POST", "/v2/publish/nowhere", b"", option_headers(deduplication_id="d"))
     assert answer.status == 404
     assert (await publish(caller, deduplication_id="d"))[2] is False
+
+
+async def test_an_id_holds_for_the_whole_account(caller: Caller):
+    """The same id to another destination is the same message: what its publisher named the same counts as one."""
+    _, first, _ = await publish(caller, b"a", deduplication_id="d")
+    assert await publish(caller, b"b", url=f"{URL}/other", deduplication_id="d") == (202, first, True)
+
+
+async def test_an_id_wins_over_the_content(caller: Caller):
+    """Where both are asked for, equal content under another id is another message."""
+    both = {"content_based_deduplication": "true"}
+    assert (await publish(caller, b"same", deduplication_id="a", **both))[0] == 200
+    assert (await publish(caller, b"same", deduplication_id="b", **both))[0] == 200
+    assert (await publish(caller, b"other", deduplication_id="a", **both))[0] == 202

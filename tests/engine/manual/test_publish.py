@@ -174,6 +174,20 @@ async def test_forwarded_headers_do_not_frame_the_request(engine: Embedded, call
     assert {"content-length", "transfer-encoding", "host"}.isdisjoint(name.lower() for name, _ in got.headers)
 
 
+async def test_no_region_is_told(engine: Embedded, caller: Caller):
+    """A local engine lies in none: a receiver with keys of two regions would look for the wrong ones."""
+    receiver = engine.receiver(URL)
+    await caller.publish(URL)
+    await engine.settle()
+    assert header(receiver.received[0].headers, "Upstash-Region") is None
+    assert header(receiver.received[0].headers, "User-Agent") == "Upstash-QStash"
+
+
+async def test_nothing_is_resolved_at_publish(caller: Caller):
+    """A name that does not exist fails when it is called, not when it is named."""
+    assert (await caller.ask("POST", "/v2/publish/https://nowhere.invalid/")).status == 200
+
+
 async def test_forwarded_headers_do_not_pass_for_qstash_s_own(engine: Embedded, caller: Caller):
     """What a consumer trusts once the signature holds cannot be forwarded by a publisher."""
     receiver = engine.receiver(URL)
