@@ -8,7 +8,7 @@ from sqlite3 import Connection, Cursor
 from typing import Any
 
 from qsops.engine.core.attempts import Attempt, Outcome
-from qsops.engine.core.filters import Conditions, labels_condition, message_conditions
+from qsops.engine.core.filters import Conditions, message_conditions
 from qsops.engine.core.pages import after, page_of
 from qsops.engine.core.rows import MESSAGE_COLUMNS, decode_headers, encode_headers, message_of_row
 from qsops.models import DeadLetter, DlqFilter, Page
@@ -100,17 +100,8 @@ def _conditions(wanted: DlqFilter) -> Conditions:
         conditions.one_of("d.n", "numbers", [n for n, _ in places] or [-1])
         # The number finds the row, the whole id has the last word.
         conditions.one_of("d.time_ms || '-' || d.n", "dlq_ids", wanted.dlq_ids)
-    message_conditions(
-        conditions,
-        id=wanted.message_ids,
-        url=wanted.urls,
-        url_group=wanted.url_groups,
-        queue=wanted.queues,
-        schedule_id=wanted.schedule_ids,
-        flow_control_key=wanted.flow_control_keys,
-        caller_ip=wanted.caller_ips,
-    )
+    conditions.one_of("m.id", "ids", wanted.message_ids)
+    message_conditions(conditions, wanted)
     conditions.one_of("d.status", "statuses", wanted.response_statuses)
-    labels_condition(conditions, wanted.labels)
     conditions.between("d.time_ms", wanted.from_ms, wanted.to_ms)
     return conditions

@@ -5,9 +5,26 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
-__all__ = ["Conditions", "labels_condition", "message_conditions"]
+from qsops.models import CancelFilter, DlqFilter, LogFilter
+
+__all__ = ["Conditions", "message_conditions"]
+
+_COLUMNS: Final = {
+    "url": "urls",
+    "url_group": "url_groups",
+    "queue": "queues",
+    "schedule_id": "schedule_ids",
+    "host": "hosts",
+    "path": "paths",
+    "flow_control_key": "flow_control_keys",
+    "caller_ip": "caller_ips",
+}
+#: At least one label of the message is among those asked for.
+_LABELS: Final = (
+    "exists (select 1 from json_each(m.labels) own where own.value in (select value from json_each(:labels)))"
+)
 
 
 @dataclass(slots=True)
@@ -40,16 +57,9 @@ class Conditions:
         return " and ".join(self.clauses) or "true"
 
 
-def message_conditions(conditions: Conditions, **fields: Sequence[str]) -> None:
-    """Conditions on columns of ``messages m``, named by the columns."""
-    for column, values in fields.items():
-        conditions.one_of(f"m.{column}", column, values)
-
-
-def labels_condition(conditions: Conditions, labels: Sequence[str]) -> None:
-    """At least one label of the message is among ``labels``."""
-    if labels:
-        conditions.where(
-            "exists (select 1 from json_each(m.labels) own where own.value in (select value from json_each(:labels)))",
-            labels=json.dumps(labels),
-        )
+def message_conditions(conditions: Conditions, wanted: LogFilter | DlqFilter | CancelFilter) -> None:
+    """What ``wanted`` asks of ``messages m``, but for ids and dates; dead letters have no filter by host or path."""
+    for column, field_name in _COLUMNS.items():
+        conditions.one_of(f"m.{column}", column, getattr(wanted, field_name, ()))
+    if wanted.labels:
+        conditions.where(_LABELS, labels=json.dumps(wanted.labels))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlite3 import Connection
 from typing import Any, Final
 
-from qsops.engine.core.filters import Conditions, labels_condition, message_conditions
+from qsops.engine.core.filters import Conditions, message_conditions
 from qsops.engine.core.pages import after, page_of
 from qsops.engine.core.redaction import redacted
 from qsops.engine.core.rows import MESSAGE_COLUMNS, decode_headers, message_of_row
@@ -68,18 +68,7 @@ def _choose_way(conditions: Conditions, account: int, wanted: LogFilter) -> None
 
 
 def _add_filters(conditions: Conditions, wanted: LogFilter) -> None:
-    message_conditions(
-        conditions,
-        url=wanted.urls,
-        url_group=wanted.url_groups,
-        queue=wanted.queues,
-        schedule_id=wanted.schedule_ids,
-        host=wanted.hosts,
-        path=wanted.paths,
-        flow_control_key=wanted.flow_control_keys,
-        caller_ip=wanted.caller_ips,
-    )
-    labels_condition(conditions, wanted.labels)
+    message_conditions(conditions, wanted)
     conditions.between("l.time_ms", wanted.from_ms, wanted.to_ms)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlite3 import Connection
 from typing import Final
 
-from qsops.engine.core.filters import Conditions, labels_condition, message_conditions
+from qsops.engine.core.filters import Conditions, message_conditions
 from qsops.engine.core.journal import write_state
 from qsops.engine.core.rows import MESSAGE_COLUMNS, message_of_row
 from qsops.models import CancelFilter, Message, State
@@ -63,17 +63,6 @@ def _conditions(wanted: CancelFilter) -> Conditions:
     if wanted.message_ids:  # the other filters are ignored then (reference, section 2.4)
         conditions.one_of("m.id", "ids", wanted.message_ids)
         return conditions
-    message_conditions(
-        conditions,
-        url=wanted.urls,
-        url_group=wanted.url_groups,
-        queue=wanted.queues,
-        schedule_id=wanted.schedule_ids,
-        host=wanted.hosts,
-        path=wanted.paths,
-        flow_control_key=wanted.flow_control_keys,
-        caller_ip=wanted.caller_ips,
-    )
-    labels_condition(conditions, wanted.labels)
+    message_conditions(conditions, wanted)
     conditions.between("m.created_ms", wanted.from_ms, wanted.to_ms)
     return conditions

@@ -82,6 +82,14 @@ async def test_a_deleted_letter_is_gone(engine: Embedded, caller: Caller):
         assert (answer.status, answer.error) == (404, texts.dead_letter_not_found(dlq_id))
 
 
+async def test_an_id_is_never_given_twice(engine: Embedded, caller: Caller):
+    """Whoever still holds the id of a deleted letter must not get hold of another one by it."""
+    (first,) = await bury(engine, caller, 1)
+    await caller.ask("DELETE", f"/v2/dlq/{first}")
+    (second,) = await bury(engine, caller, 1)
+    assert (first.split("-")[1], second.split("-")[1]) == ("1", "2")
+
+
 async def test_a_retried_letter_becomes_a_new_message(engine: Embedded, caller: Caller):
     """New id, same body, headers and options; the letter is gone at once."""
     (dlq_id,) = await bury(engine, caller, 1, forward_x_key="k", retry_delay="5000")
