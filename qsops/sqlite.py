@@ -106,7 +106,7 @@ class Database:
             self._waiting.append(waiting)
             start, self._draining = not self._draining, True
         if start:
-            loop.run_in_executor(self._thread, self._drain, loop)
+            loop.run_in_executor(self._thread, self._drain)
         return await waiting.done  # type: ignore[no-any-return]
 
     def close(self) -> None:
@@ -130,7 +130,7 @@ class Database:
             raise
         return connection
 
-    def _drain(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _drain(self) -> None:
         while True:
             with self._gathering:
                 group, self._waiting = self._waiting[:_GROUP_LIMIT], self._waiting[_GROUP_LIMIT:]
@@ -138,7 +138,7 @@ class Database:
                     self._draining = False
                     return
             self._commit(group)
-            loop.call_soon_threadsafe(_resolve, group)
+            _hand_out(group)
 
     def _commit(self, group: list[_Waiting]) -> None:
         try:
@@ -172,6 +172,19 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
         if connection.in_transaction:
             connection.execute("rollback")
         raise
+
+
+def _hand_out(group: list[_Waiting]) -> None:
+    """Tell each of ``group`` on the loop that it waits on."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[_Waiting]] = {}
+    for waiting in group:
+        by_loop.setdefault(waiting.done.get_loop(), []).append(waiting)
+    for loop, members in by_loop.items():
+        try:
+            loop.call_soon_threadsafe(_resolve, members)
+        except RuntimeError:
+            if not loop.is_closed():  # with its loop, whoever waited is gone; the operations stand all the same
+                raise
 
 
 def _resolve(group: list[_Waiting]) -> None:

@@ -156,3 +156,23 @@ async def test_a_cancelled_waiter_does_not_stop_the_group(database: Database):
     await database.submit(add("b"))
     assert database.read(texts)[-1] == "b"
     await asyncio.gather(waiter, return_exceptions=True)
+
+
+def test_a_loop_that_is_gone_holds_up_no_other(database: Database):
+    """An operation whose loop was closed meanwhile is committed, and the next loop is served."""
+    started, gate = threading.Event(), threading.Event()
+
+    def slow(connection: sqlite3.Connection) -> None:
+        started.set()
+        gate.wait(10)
+        add("slow")(connection)
+
+    async def give_up() -> None:
+        waiting = asyncio.ensure_future(database.submit(slow))
+        await asyncio.to_thread(started.wait, 10)
+        waiting.cancel()
+
+    asyncio.run(give_up())
+    gate.set()
+    asyncio.run(asyncio.wait_for(database.submit(add("next")), 10))
+    assert database.read(texts) == ["slow", "next"]
