@@ -47,8 +47,13 @@ class Portal:
     def call(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run ``work()`` on the loop and wait for it. Ctrl-C cancels it and waits until it has let go."""
         self._check()
-        job = self._shared.start(work)
-        return self._wait(job, job.future.result)
+        job: _Job[T] = _Job()
+
+        def result() -> T:
+            self._shared.start(job, work)
+            return job.future.result()
+
+        return self._wait(job, result)
 
     def call_reporting(
         self, work: Callable[[Callable[[int], None]], Coroutine[Any, Any, T]], on_report: Callable[[int], object]
@@ -59,10 +64,11 @@ class Portal:
         """
         self._check()
         reports: queue.SimpleQueue[int | None] = queue.SimpleQueue()
-        job = self._shared.start(lambda: work(reports.put))
+        job: _Job[T] = _Job()
         job.future.add_done_callback(lambda _: reports.put(None))
 
         def follow() -> T:
+            self._shared.start(job, lambda: work(reports.put))
             while (step := reports.get()) is not None:
                 on_report(step)
             return job.future.result()
@@ -86,9 +92,10 @@ class Portal:
         if threading.current_thread() is self._thread:
             raise SettingsError("a sync verb was called on the session's own loop, and would wait for itself for ever")
 
-    def _wait(self, job: _Job[T], wait: Callable[[], T]) -> T:
+    def _wait(self, job: _Job[T], work: Callable[[], T]) -> T:
+        # The work is handed over within: Ctrl-C may come as soon as it runs, which is before the hand-over returns.
         try:
-            return wait()
+            return work()
         except KeyboardInterrupt:
             self._shared.cancel(job)
             job.finished.wait(LETTING_GO_S)
@@ -124,9 +131,7 @@ class _Shared:
         self._executor = ThreadPoolExecutor(thread_name_prefix="qsops-session")
         loop.set_default_executor(self._executor)
 
-    def start(self, work: Callable[[], Coroutine[Any, Any, T]]) -> _Job[T]:
-        job: _Job[T] = _Job()
-
+    def start(self, job: _Job[T], work: Callable[[], Coroutine[Any, Any, T]]) -> None:
         def begin() -> None:
             task = job.task = self._loop.create_task(work())
             self._tasks.add(task)
@@ -134,10 +139,16 @@ class _Shared:
             task.add_done_callback(job.settle)
 
         self._loop.call_soon_threadsafe(begin)
-        return job
 
     def cancel(self, job: _Job[Any]) -> None:
-        self._loop.call_soon_threadsafe(lambda: job.task and job.task.cancel())
+        def end() -> None:
+            # Ctrl-C may come before the work was handed over; then there is nothing to wait for.
+            if job.task is None:
+                job.finished.set()
+            else:
+                job.task.cancel()
+
+        self._loop.call_soon_threadsafe(end)
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)

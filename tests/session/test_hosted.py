@@ -222,7 +222,7 @@ def test_a_session_that_is_never_closed_ends_with_its_process(hosted: HostedQSta
     code = f"import qsops\nqs = {left_open}\nprint(len(qs.dlq.list()))"
     settings = {"QSTASH_URL": hosted.url, "QSTASH_TOKEN": hosted.token, "QSOPS_DOTENV": "off", "PYTHONPATH": str(ROOT)}
     ran = subprocess.run(
-        [sys.executable, "-W", "error", "-X", "dev", "-c", code],
+        [sys.executable, "-W", "error", "-c", code],
         env={"PATH": os.environ["PATH"], **settings},
         capture_output=True,
         text=True,
