@@ -14,7 +14,7 @@ from qsops.errors import SettingsError, Unreachable
 if TYPE_CHECKING:
     from qsops.session import Session
 
-__all__ = ["DEFAULT_TARGET", "Chosen", "chosen", "session_of"]
+__all__ = ["DEFAULT_TARGET", "Chosen", "chosen", "refuse_hosted", "session_of"]
 
 DEFAULT_TARGET = "local"
 
@@ -34,6 +34,16 @@ class Chosen:
 def chosen(ctx: typer.Context) -> Chosen:
     """What was said before the verb."""
     return ctx.obj if isinstance(ctx.obj, Chosen) else Chosen()
+
+
+def refuse_hosted(ctx: typer.Context, verb: str) -> None:
+    """See to it that nobody believes to have started ``verb`` on an account.
+
+    :raises SettingsError: a target other than this machine's own was named.
+    """
+    named = chosen(ctx).named
+    if named not in (None, DEFAULT_TARGET):
+        raise SettingsError(f"{verb} runs on an engine of its own: it takes no --target {named}")
 
 
 @contextmanager

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from qsops.cli.context import chosen
-from qsops.errors import SettingsError
+from qsops.cli.context import refuse_hosted
 
 __all__ = ["demo"]
 
@@ -32,8 +31,7 @@ def demo(
       qsops demo
       qsops demo --updates 1000 --seed 7
     """
-    if chosen(ctx).named not in (None, "local"):
-        raise SettingsError(f"demo runs on an engine of its own: it takes no --target {chosen(ctx).named}")
+    refuse_hosted(ctx, "demo")
     from qsops import config
     from qsops.clock import SystemClock, SystemIds
     from qsops.demo import run_demo

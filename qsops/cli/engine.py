@@ -7,10 +7,13 @@ from typing import Annotated
 
 import typer
 
+from qsops.cli.context import refuse_hosted
+
 __all__ = ["engine"]
 
 
 def engine(
+    ctx: typer.Context,
     host: Annotated[str, typer.Option(help="A loopback address: the engine's tokens are public.")] = "127.0.0.1",
     port: Annotated[
         int, typer.Option(help="Where it listens; 0 takes a free one.", envvar="QSTASH_DEV_PORT", min=0, max=65535)
@@ -32,6 +35,7 @@ def engine(
       qsops engine
       qsops engine --port 0 --db :memory:
     """
+    refuse_hosted(ctx, "engine")
     from qsops import config
     from qsops.engine.server import serve
 

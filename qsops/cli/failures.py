@@ -20,6 +20,8 @@ _INTERRUPTED = 130
 _FAULT = 1
 #: Set to anything, it lets the traceback of a fault of ours through; its text may hold secrets.
 TRACEBACK_SWITCH = "QSOPS_TRACEBACK"
+#: What Typer raises as an error where no verb is named: the whole help.
+_HELP = "Usage: "
 # Both are options of `qsops` itself, and are easily put behind the verb.
 _BEFORE_THE_VERB = ("--target", "--write")
 
@@ -42,6 +44,10 @@ class Verbs(TyperGroup):
         except QsopsError as error:
             _end("; ".join([str(error), *getattr(error, "__notes__", ())]), error.exit_status)
         except typer.TyperException as error:
+            if error.format_message().startswith(_HELP):
+                # Whoever names no verb wants to see which there are, in lines as they are.
+                typer.echo(error.format_message(), err=True)
+                raise SystemExit(MISUSE) from None
             _end(_usage(error), MISUSE)
         except typer.Abort:
             _end("stopped", _INTERRUPTED)

@@ -6,10 +6,13 @@ from typing import Annotated
 
 import typer
 
+from qsops.cli.context import refuse_hosted
+
 __all__ = ["up"]
 
 
 def up(
+    ctx: typer.Context,
     lab: Annotated[
         bool | None, typer.Option("--lab/--no-lab", help="Open JupyterLab in a browser, or leave it out.")
     ] = None,
@@ -29,6 +32,7 @@ def up(
       qsops up
       qsops up --no-lab --handler my_package.handlers:handle
     """
+    refuse_hosted(ctx, "up")
     from importlib.util import find_spec
 
     from qsops import config

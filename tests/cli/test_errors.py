@@ -28,6 +28,8 @@ MISUSE = [
     (("--target", "env", "serve"), "which is not set"),
     (("serve",), "INSTAGRAM_APP_SECRET"),
     (("--target", "env", "demo"), "demo runs on an engine of its own"),
+    (("--target", "env", "up"), "up runs on an engine of its own"),
+    (("--target", "env", "engine"), "engine runs on an engine of its own"),
     (("publish",), "url"),
     (("publish", "http://127.0.0.1:1/", "--json", "{"), "--json is no JSON"),
     (("publish", "http://127.0.0.1:1/", "--header", CANARY), "--header: write it as 'Name: value'"),
@@ -55,6 +57,14 @@ def test_misuse_is_one_line_and_status_2(run: Run, arguments: tuple[str, ...], s
     assert len(result.stderr.splitlines()) == 1
     assert result.stdout == ""
     assert CANARY not in result.output
+
+
+@pytest.mark.parametrize("group", [(), ("dlq",), ("keys",), ("notebooks",)], ids=" ".join)
+def test_without_a_verb_the_help_is_shown_as_it_is(run: Run, group: tuple[str, ...]):
+    """A bare `qsops` is misuse, and answered with the list of verbs, a line each."""
+    result = run(*group)
+    assert result.exit_code == 2
+    assert result.stderr == run(*group, "--help").stdout
 
 
 @pytest.mark.parametrize(
