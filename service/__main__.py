@@ -11,12 +11,15 @@ import httpx
 import typer
 
 from qsops import config
+from qsops.cli.failures import Verbs
 from qsops.clock import SystemClock, SystemIds
-from qsops.errors import QsopsError, SettingsError, Unreachable
+from qsops.errors import SettingsError, Unreachable
 from service.instagram import updates
 from service.samples import NAMES, encode, sample, signed_headers
 
-_APP = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+_APP = typer.Typer(
+    cls=Verbs, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None
+)
 _TIMEOUT_S = 20.0
 
 
@@ -35,13 +38,10 @@ def send(
 
     Prints one line of JSON: the answer's status, the mid, and the event ids, for `qsops trace`.
 
+    \b
     Example: python -m service send message --url http://127.0.0.1:8000/api/webhooks/instagram
     """
-    try:
-        answer, sent = _send(kind, url, mid)
-    except QsopsError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(error.exit_status) from error
+    answer, sent = _send(kind, url, mid)
     typer.echo(json.dumps({"status": answer.status_code, "answer": answer.text, **sent}))
     raise typer.Exit(0 if answer.is_success else 1)
 
@@ -57,14 +57,10 @@ def _send(kind: str, url: str, mid: str | None) -> tuple[httpx.Response, dict[st
     value = sample(kind, mid=mid, at_ms=clock.now_ms())
     body = encode(value)
     try:
-        answer = httpx.post(
-            url,
-            content=body,
-            headers=signed_headers(secret, body),
-            timeout=_TIMEOUT_S,
-            trust_env=not config.is_loopback(urlsplit(url).hostname),
-        )
-    except httpx.UnsupportedProtocol as error:
+        is_near = config.is_loopback(urlsplit(url).hostname)
+        headers = signed_headers(secret, body)
+        answer = httpx.post(url, content=body, headers=headers, timeout=_TIMEOUT_S, trust_env=not is_near)
+    except (httpx.UnsupportedProtocol, httpx.InvalidURL, ValueError) as error:
         raise SettingsError(f"--url {url!r} is no URL: {error}") from error
     except httpx.TransportError as error:
         raise Unreachable(f"{url} cannot be reached: {error}") from error

@@ -114,6 +114,8 @@ def test_help_has_an_example(module: str):
         (["service", "send", "message", "--url", "http://127.0.0.1:9/x"], {}, 2, "INSTAGRAM_APP_SECRET is not set"),
         (["service", "send", "nonsense", "--url", "http://127.0.0.1:9/x"], {}, 2, "'nonsense'"),
         (["service", "send", "message", "--url", "nowhere"], {"INSTAGRAM_APP_SECRET": "s"}, 2, "'nowhere'"),
+        (["service", "send", "message", "--url", "http://[::1"], {"INSTAGRAM_APP_SECRET": "s"}, 2, "'http://[::1'"),
+        (["service", "send"], {}, 2, "Missing argument"),
         (
             ["service", "send", "message", "--url", "http://127.0.0.1:9/x"],
             {"INSTAGRAM_APP_SECRET": "s"},
