@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 
 from qsops.config import DEV_USERS
+from qsops.receive import BODY_LIMIT
+from service.answers import BODY_TOO_LARGE
 from service.consumer import DATABASE_AWAY, HANDLER_FAILED
 from service.envelope import encode
 from service.errors import RetryAfter, StoreUnavailable
 from service.gate import SIGNATURE_REFUSED
 from service.internal import REFUSALS_PATH
 from service.processing import Delivery, Transaction
-from service.publishing import CONSUMER_PATH
+from service.publishing import CONSUMER_PATH, FAILURE_PATH
 from service.samples import TEXT
 from service.store import SqliteStore
 from tests.service.rig import BASE, KEYS, Rig, close, event_of, make_rig
@@ -96,6 +98,15 @@ async def test_broken_json_is_489(rig: Rig, body: bytes):
     """No retry mends a body: it becomes a dead letter at once."""
     answer = await rig.deliver(body)
     assert (answer.status_code, answer.headers["upstash-nonretryable-error"]) == (489, "true")
+
+
+@pytest.mark.parametrize("path", [CONSUMER_PATH, FAILURE_PATH])
+async def test_a_delivery_over_the_limit_is_413(rig: Rig, path: str):
+    """What no plan of QStash can carry did not come from it: refused by its length, before the signature is asked."""
+    told = {"Content-Length": str(BODY_LIMIT + 1)}
+    answer = await rig.http.post(path, content=b"{}", headers=told)
+    assert (answer.status_code, answer.json()) == (413, {"error": BODY_TOO_LARGE.format(limit=BODY_LIMIT)})
+    assert await rig.count("events") == 0
 
 
 async def test_a_newer_envelope_is_503(rig: Rig):
