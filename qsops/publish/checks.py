@@ -6,23 +6,21 @@ import json as json_codec
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlsplit
 
 from qsops import retry
 from qsops.errors import SettingsError
 from qsops.models import Callback, FlowControl, Headers
 from qsops.wire.durations import parse_duration
-
-METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
+from qsops.wire.options.forwarding import HEADER_NAME, NOT_IN_A_VALUE
+from qsops.wire.options.values import METHODS
 
 HeadersLike = Mapping[str, str] | Sequence[tuple[str, str]]
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _REDACT = re.compile(r"body|header|header\[[^\[\],]+\]")
 _NOT_IN_A_URL = re.compile(r"[^\x21-\x7e]|#")
-_NOT_IN_A_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
 
 
 def _plain(value: Any) -> Any:
@@ -109,11 +107,11 @@ def header_pairs(argument: str, value: HeadersLike | None) -> Headers:
     if not all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in pairs):
         raise SettingsError(f"{argument}: expected a mapping, or pairs of name and value")
     for name, text in pairs:
-        if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
+        if not isinstance(name, str) or not HEADER_NAME.fullmatch(name):
             raise SettingsError(f"{argument}: {name!r} is no header name")
         if name.lower().startswith("upstash-"):
             raise SettingsError(f"{argument}: {name!r} is an option of QStash: give it as the argument of that name")
-        if not isinstance(text, str) or _NOT_IN_A_VALUE.search(text):
+        if not isinstance(text, str) or NOT_IN_A_VALUE.search(text):
             raise SettingsError(f"{argument}: the value of {name!r} must be one line of text")
     return tuple((name, text) for name, text in pairs)
 
@@ -204,7 +202,7 @@ def one_line_id(value: str | None) -> str | None:
     """A deduplication id: QStash refuses a colon in it."""
     if value is None:
         return None
-    if not isinstance(value, str) or not value.strip() or ":" in value or _NOT_IN_A_VALUE.search(value):
+    if not isinstance(value, str) or not value.strip() or ":" in value or NOT_IN_A_VALUE.search(value):
         raise SettingsError(f"deduplication_id: {value!r} must be a text of one line without ':'")
     return value
 
@@ -213,7 +211,7 @@ def label_names(value: str | Sequence[str] | None) -> tuple[str, ...]:
     """Labels; QStash joins them with commas, so none may hold one."""
     labels = _many("label", value)
     for label in labels:
-        if not isinstance(label, str) or not label.strip() or "," in label or _NOT_IN_A_VALUE.search(label):
+        if not isinstance(label, str) or not label.strip() or "," in label or NOT_IN_A_VALUE.search(label):
             raise SettingsError(f"label: {label!r} must be a text of one line without a comma")
     return labels
 
@@ -226,7 +224,7 @@ def flow_limits(value: FlowControl | Mapping[str, Any] | None) -> FlowControl | 
         flow = value if isinstance(value, FlowControl) else FlowControl(**value)
     except TypeError as error:
         raise SettingsError(f"flow_control: expected key, parallelism, rate, period_s, got {value!r}") from error
-    if not isinstance(flow.key, str) or not flow.key.strip() or _NOT_IN_A_VALUE.search(flow.key):
+    if not isinstance(flow.key, str) or not flow.key.strip() or NOT_IN_A_VALUE.search(flow.key):
         raise SettingsError(f"flow_control: key {flow.key!r} must be a text of one line")
     if flow.parallelism is None and flow.rate is None:
         raise SettingsError(f"flow_control: key {flow.key!r} needs parallelism, rate, or both")

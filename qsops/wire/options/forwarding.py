@@ -11,13 +11,20 @@ from qsops.wire import texts
 from qsops.wire.http import canonical
 from qsops.wire.options.reading import OPTION_PREFIX
 
-__all__ = ["decode_content_type", "decode_everything", "decode_forwarded", "encode_forwarded"]
+__all__ = [
+    "HEADER_NAME",
+    "NOT_IN_A_VALUE",
+    "decode_content_type",
+    "decode_everything",
+    "decode_forwarded",
+    "encode_forwarded",
+]
 
 _FORWARD: Final = "Upstash-Forward-"
 _CONTENT_TYPE: Final = "content-type"
 
-_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_NOT_IN_A_VALUE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+NOT_IN_A_VALUE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
 
 # They belong to the connection on which a request came, and are made anew for the next. The authorization is the
 # publisher's own with QStash: no destination may ever see it.
@@ -79,6 +86,6 @@ def decode_everything(headers: Headers) -> Headers:
 
 def _header(name: str, value: str) -> tuple[str, str]:
     """The items of a batch are JSON: a line break in one would be a second header for the destination."""
-    if not _NAME.fullmatch(name) or _NOT_IN_A_VALUE.search(value):
+    if not HEADER_NAME.fullmatch(name) or NOT_IN_A_VALUE.search(value):
         raise Rejected(400, texts.invalid_header(name, value, "a header has a name, and one line as its value"))
     return canonical(name), value.strip(" \t")

@@ -11,6 +11,7 @@ from qsops.wire import texts
 from qsops.wire.durations import format_duration, parse_duration
 
 __all__ = [
+    "METHODS",
     "decode_deduplication_id",
     "decode_flag",
     "decode_flow_limits",
@@ -22,7 +23,7 @@ __all__ = [
     "encode_flow_limits",
 ]
 
-_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
+METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _FLAGS: Final = {"true": True, "1": True, "false": False, "0": False}
 _LIMITS: Final = ("parallelism", "rate", "period")
 _LONGEST_PERIOD_S: Final = 7 * 86_400
@@ -39,8 +40,8 @@ def decode_text(value: str) -> str:
 
 def decode_method(value: str) -> str:
     """An HTTP method."""
-    if value.upper() not in _METHODS:
-        raise ValueError(f"it is one of {', '.join(_METHODS)}")
+    if value.upper() not in METHODS:
+        raise ValueError(f"it is one of {', '.join(METHODS)}")
     return value.upper()
 
 
