@@ -15,7 +15,7 @@ from qsops.models import DEFAULT_RETRIES, Callback, Message, Publish
 from qsops.wire import texts
 from qsops.wire.http import spelled
 
-__all__ = ["admit"]
+__all__ = ["admit", "check_size"]
 
 _SCHEMES: Final = ("http", "https")
 _GROUP_NAME: Final = re.compile(r"[A-Za-z0-9._-]+")
@@ -28,7 +28,7 @@ def admit(publish: Publish, plan: Plan, *, message_id: str, now_ms: int, caller_
     """The message that ``publish`` asks for.
 
     :raises Rejected: 400 or 404 for a destination, expression or callback that cannot work, 412 over a limit of
-        ``plan``, 413 for too large a body, 501 for an option that is not served; the text names the value.
+        ``plan``, 501 for an option that is not served; the text names the value.
     """
     _check_options(publish)
     _check_destination(publish.destination)
@@ -58,6 +58,15 @@ def admit(publish: Publish, plan: Plan, *, message_id: str, now_ms: int, caller_
 
 def _as_called(callback: Callback | None) -> Callback | None:
     return callback and replace(callback, url=spelled(callback.url))
+
+
+def check_size(publish: Publish, plan: Plan) -> None:
+    """Hold a new body to ``plan``; one that the engine has taken or made before, as a callback's, may be larger.
+
+    :raises Rejected: 413.
+    """
+    if len(publish.body) > plan.message_bytes:
+        raise Rejected(413, texts.quota_exceeded("maxMessageSize", plan.message_bytes))
 
 
 def _check_options(publish: Publish) -> None:
@@ -125,8 +134,6 @@ def _not_before_ms(publish: Publish, now_ms: int) -> int:
 
 
 def _check_quota(publish: Publish, plan: Plan, delay_s: float) -> None:
-    if len(publish.body) > plan.message_bytes:
-        raise Rejected(413, texts.quota_exceeded("maxMessageSize", plan.message_bytes))
     _check_limits(plan, delay_s=delay_s, retries=publish.retries, timeout_s=publish.timeout_s)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from qsops.engine.core.admission import admit
+from qsops.engine.core.admission import admit, check_size
 from qsops.engine.core.deduplication import deduplication_key
 from qsops.engine.core.intake import accept
 from qsops.engine.face.call import Call
@@ -26,7 +26,7 @@ class Admitted:
 
 async def publish(call: Call) -> Response:
     """``POST /v2/publish/{destination}``."""
-    (receipt,) = await accept_all(call, [admitted(call, parse_publish(call.request))])
+    (receipt,) = await accept_all(call, [_admitted_anew(call, parse_publish(call.request))])
     return Response.of_json(202 if receipt.deduplicated else 200, receipt_json([receipt], group=False))
 
 
@@ -66,10 +66,15 @@ async def accept_all(call: Call, wanted: list[Admitted]) -> list[Receipt]:
     return receipts
 
 
+def _admitted_anew(call: Call, asked: Publish) -> Admitted:
+    check_size(asked, call.engine.plan)
+    return admitted(call, asked)
+
+
 def _admitted_or_error(call: Call, item: Publish | ItemError) -> Admitted | ItemError:
     if isinstance(item, ItemError):
         return item
     try:
-        return admitted(call, item)
+        return _admitted_anew(call, item)
     except Rejected as error:
         return ItemError(error.text)

@@ -1,6 +1,6 @@
 import pytest
 
-from qsops.clock import EPOCH_MS
+from qsops.clock import EPOCH_MS, ManualClock
 from qsops.engine import texts as own_texts
 from qsops.engine.embedded import Embedded
 from qsops.wire import texts
@@ -216,3 +216,18 @@ async def test_parts_of_two_ids_make_no_third(engine: Embedded, caller: Caller):
     mixed = [f"{first[0]}-{second[1]}", f"{second[0]}-{first[1]}"]
     assert (await caller.ask("DELETE", "/v2/dlq", {"dlqIds": mixed})).json == {"deleted": 0}
     assert len(await caller.dead_letters()) == 2
+
+
+async def test_a_letter_over_the_plan_can_be_retried(clock: ManualClock):
+    """A callback quotes its message and is larger than it: once dead it must not be stuck for its size."""
+    engine = Embedded(clock=clock, quota="free")
+    caller = Caller(engine.send)
+    engine.receiver(URL)
+    back = engine.receiver("https://shop.test/back", "500,200")
+    await caller.publish(URL, b"x" * 1_000_000, callback="https://shop.test/back", retries=0)
+    await engine.settle()
+    (letter,) = await caller.dead_letters()
+    assert (await caller.ask("POST", f"/v2/dlq/retry/{letter['dlqId']}")).status == 201
+    await engine.settle()
+    assert back.received[0].body == back.received[1].body
+    await engine.aclose()
