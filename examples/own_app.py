@@ -18,7 +18,8 @@ log = logging.getLogger("uvicorn.error")
 async def hook(delivery: Annotated[Delivery, Depends(verified())]) -> Response:
     """Take one delivery; a 2xx answer tells QStash that it is done."""
     try:
-        log.info("attempt %d of %s: %s", delivery.retried + 1, delivery.message_id, delivery.json())
+        # Ids go into the log, what people wrote does not.
+        log.info("attempt %d of %s: %d fields", delivery.retried + 1, delivery.message_id, len(delivery.json()))
     except ValueError:  # No retry will mend it: straight to the dead letters.
         return Response(status_code=489, headers={"Upstash-NonRetryable-Error": "true"})
     return Response()

@@ -29,6 +29,7 @@ from qsops.wire.delivery import parse_delivery_headers
 
 try:
     from fastapi import HTTPException, Request
+    from starlette.requests import ClientDisconnect
 except ImportError as error:  # pragma: no cover
     raise ImportError("qsops.receive needs FastAPI: pip install 'qsops[service]'") from error
 from qsops.wire.header_text import headers_from_wire
@@ -137,6 +138,8 @@ def verified(
             return verifier.verify(headers_of(request), body, *_urls(base, request))
         except BodyTooLarge as error:
             raise HTTPException(413, str(error)) from error
+        except ClientDisconnect as error:
+            raise HTTPException(400, "the body broke off") from error
         except SignatureRefused as refused:
             _log.warning("delivery refused: %s: %s", refused.cause, refused)
             raise HTTPException(401, f"signature refused: {refused.cause}") from refused
