@@ -5,6 +5,7 @@ Nothing here refuses anything: what is new to us is kept under the kind ``unknow
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +21,7 @@ __all__ = ["STANDBY", "Update", "updates"]
 STANDBY: Final = "standby"
 _ACCOUNT_UNKNOWN: Final = "unknown"
 _ACCOUNT_CHARS: Final = 200
+_CONTROL: Final = re.compile(r"[\x00-\x1f]")
 _ENTRY_KEYS: Final = frozenset({"id", "time", "messaging", "standby", "changes", "field", "value"})
 
 
@@ -83,7 +85,8 @@ def _of_change(entry: Mapping[str, Any], change: Mapping[str, Any]) -> Update:
 
 
 def _update(entry: Mapping[str, Any], kind: Kind, payload: Mapping[str, Any], *, standby: bool = False) -> Update:
-    account = (text(entry.get("id")) or _ACCOUNT_UNKNOWN)[:_ACCOUNT_CHARS]
+    # As the envelope wants it: what is taken here must be readable at the consumer.
+    account = _CONTROL.sub("\ufffd", text(entry.get("id")) or _ACCOUNT_UNKNOWN)[:_ACCOUNT_CHARS]
     return Update(
         # The container is no part of it: a thread may change hands between two repeats.
         id=identity(account, kind, payload, entry.get("time")),
