@@ -34,6 +34,8 @@ async def examination(wiring: Wiring) -> tuple[Check, ...]:
         if wiring.target.token
         else Probe(failure="not asked: no token")
     )
+    # Read once: keys that are first seen now are of age 0, not of a millisecond less.
+    now_ms = wiring.clock.now_ms()
     return examine(
         Facts(
             target=target.name,
@@ -41,10 +43,10 @@ async def examination(wiring: Wiring) -> tuple[Check, ...]:
             url=None if target.kind == "embedded" else target.url,
             region=target.region,
             has_token=bool(target.token),
-            now_ms=wiring.clock.now_ms(),
+            now_ms=now_ms,
             probe=seen,
             keys=target.keys,
-            keys_since_ms=_keys_since_ms(wiring, seen),
+            keys_since_ms=_keys_since_ms(wiring, seen, now_ms),
             retries=_retries(wiring),
             retry_delay=wiring.env.get("QSOPS_RETRY_DELAY") or None,
             service_settings={name: bool(wiring.env.get(name, "").strip()) for name in SERVICE_SETTINGS},
@@ -52,11 +54,15 @@ async def examination(wiring: Wiring) -> tuple[Check, ...]:
     )
 
 
-def _keys_since_ms(wiring: Wiring, seen: Probe) -> int | None:
+def _keys_since_ms(wiring: Wiring, seen: Probe, now_ms: int) -> int | None:
     pair = seen.keys or wiring.target.keys
     if pair is None or wiring.engine is not None:
         return None
-    return first_seen_ms(config.state_dir(wiring.root) / "keys.json", pair, wiring.clock.now_ms())
+    try:
+        return first_seen_ms(config.state_dir(wiring.root) / "keys.json", pair, now_ms)
+    except OSError:
+        # In a container that may not write, the age stays unknown, and the other checks are as good as ever.
+        return None
 
 
 def _retries(wiring: Wiring) -> int:
