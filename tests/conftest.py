@@ -1,5 +1,7 @@
 import os
 import re
+import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -16,3 +18,14 @@ os.environ["QSOPS_DOTENV"] = "off"
 def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """The environment of a machine on which nothing was set."""
     monkeypatch.delenv("QSOPS_DOTENV", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _surroundings_are_given_back() -> Iterator[None]:
+    """Serving makes the process its own: neither the environment nor the path it sets may reach the next test."""
+    environment, path = dict(os.environ), list(sys.path)
+    yield
+    sys.path[:] = path
+    if os.environ != environment:
+        os.environ.clear()
+        os.environ.update(environment)
