@@ -33,6 +33,7 @@ def run(path: Path) -> str:
         timeout=_CELL_TIMEOUT_S,
         kernel_name="python3",
         record_timing=False,
+        extra_arguments=["--log-level=ERROR"],  # else each kernel warns that it listens on loopback
         resources={"metadata": {"path": str(path.parent)}},
     ).execute()
     normalise(notebook)

@@ -28,7 +28,7 @@ def latency(frame: pd.DataFrame) -> altair.Chart:
         altair.Chart(
             long, title=altair.Title("Time to deliver", subtitle="by time of creation, UTC; delivered messages")
         )
-        .mark_line(point=altair.OverlayMarkDef(size=40), strokeWidth=2)
+        .mark_line(point=altair.OverlayMarkDef(size=40), strokeWidth=2, strokeJoin="round")
         .encode(
             x=altair.X(
                 "created_at:T", title="created at (UTC)", scale=altair.Scale(type="utc"), axis=_time_axis(frame)
