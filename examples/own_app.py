@@ -1,6 +1,6 @@
 """A consumer of your own: every delivery that arrives here was signed by QStash for this URL.
 
-Run it: PUBLIC_BASE_URL=https://hooks.example.com uvicorn examples.own_app:app
+Beside `qsops engine`: QSTASH_DEV=true PUBLIC_BASE_URL=http://127.0.0.1:8300 uvicorn examples.own_app:app --port 8300
 """
 
 import logging
