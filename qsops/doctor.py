@@ -154,6 +154,8 @@ def _reachability(facts: Facts) -> Check:
         return Check("reachability", "ok", f"answered{took}")
     if seen.refused:
         return Check("reachability", "ok", "answered, and refused the token")
+    if not facts.has_token:
+        return Check("reachability", "fault", seen.failure, "set the token first")
     advice = "start it: qsops engine" if facts.kind == "local" else "look at QSTASH_URL, the network, and proxies"
     return Check("reachability", "fault", seen.failure, advice)
 
