@@ -88,7 +88,10 @@ async def timeline(client: Client, ledger: LedgerReader, ref: str) -> Timeline:
         owners = {event.message_id: event.event_id for event in events if event.message_id is not None}
         steps += _log_steps(logs, owners)
     if not steps:
-        raise QsopsError(f"nothing is known of {ref!r}: no log entry, and no event in the ledger of the service")
+        raise QsopsError(
+            f"nothing is known of {ref!r}: no log entry, and no event in the ledger of the service"
+            " (which is asked when PUBLIC_BASE_URL and INTERNAL_API_TOKEN are set)"
+        )
     return Timeline(ref, _frame(steps), note)
 
 
