@@ -99,9 +99,11 @@ def _tell_addresses(
     tell(f"engine   {local.engine_url}  (qsops logs; QSTASH_DEV=true clients)")
     tell(f"service  {local.service_url}  (API: {local.service_url}/docs)")
     if lab_port is not None:
-        tell(f"lab      http://{LOOPBACK}:{lab_port}/lab?token={lab_token}")
+        tell(f"lab      http://{LOOPBACK}:{lab_port}/lab/tree/notebooks?token={lab_token}")
     tell(f"logs     {folder}/*.log")
-    tell(f"send an event from another shell:  set -a; . {folder / CALLER_SETTINGS}; python -m service send --help")
+    tell("send an event from another shell:")
+    tell(f"  set -a; . {folder / CALLER_SETTINGS}; set +a")
+    tell(f"  python -m service send message --url {local.service_url}/api/webhooks/instagram")
     tell("Ctrl-C stops all")
 
 
