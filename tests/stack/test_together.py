@@ -46,7 +46,7 @@ def test_up_runs_all_and_sends_a_hosted_account_nothing(project: Path):
         environment = {**production, "BROWSER": "true"}
         with ChildProcess([*UP, "--lab", *options], cwd=project, environment=environment) as up:
             up.wait_for_line(rf"engine +http://127.0.0.1:{ports[0]}")
-            token = up.wait_for_line(rf"lab +http://127.0.0.1:{ports[2]}/lab\?token=(\w+)")[1]
+            token = up.wait_for_line(rf"lab +http://127.0.0.1:{ports[2]}/lab/tree/notebooks\?token=(\w+)")[1]
             up.wait_for_line("Ctrl-C stops all")
             assert [status(ports[1], "/healthz"), status(ports[2], "/api")] == [200, 200]
             # Without the token nobody gets a kernel.
