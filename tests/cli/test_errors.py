@@ -13,6 +13,8 @@ from qsops.stack.ports import free_port
 from tests.cli.conftest import Run
 
 CANARY = "canary-0f3a"
+# Stands for a free port, so that a service of the person who runs the tests is not in the way.
+FREE = "free"
 
 MISUSE = [
     (("logs", "--nothing"), "No such option: --nothing"),
@@ -25,8 +27,8 @@ MISUSE = [
     (("--target", "embedded", "logs"), "--target embedded lives inside a Python process"),
     (("--target", "nowhere", "logs"), "nowhere"),
     (("--target", "env", "logs"), "QSTASH_TOKEN"),
-    (("--target", "env", "serve"), "which is not set"),
-    (("serve",), "INSTAGRAM_APP_SECRET"),
+    (("--target", "env", "serve", "--port", FREE), "which is not set"),
+    (("serve", "--port", FREE), "INSTAGRAM_APP_SECRET"),
     (("--target", "env", "demo"), "demo runs on an engine of its own"),
     (("--target", "env", "up"), "up runs on an engine of its own"),
     (("--target", "env", "engine"), "engine runs on an engine of its own"),
@@ -50,7 +52,7 @@ MISUSE = [
 @pytest.mark.parametrize(("arguments", "says"), MISUSE, ids=[" ".join(arguments) for arguments, _ in MISUSE])
 def test_misuse_is_one_line_and_status_2(run: Run, arguments: tuple[str, ...], says: str):
     """Misuse and missing settings end with status 2 and one line on stderr that names what to mend."""
-    result = run(*arguments)
+    result = run(*(str(free_port()) if argument == FREE else argument for argument in arguments))
     assert result.exit_code == 2, result.output
     assert says in result.stderr
     assert result.stderr.startswith("qsops: ")
