@@ -131,9 +131,13 @@ def publish_many(
         headers=_headers(header or []),
     )
     with session_of(ctx) as session:
-        outcomes = session.publish_many(
-            file, key=key, journal=journal, resend_unknown=resend_unknown, progress=watched(), **options
-        )
+        try:
+            outcomes = session.publish_many(
+                file, key=key, journal=journal, resend_unknown=resend_unknown, progress=watched(), **options
+            )
+        except KeyboardInterrupt:
+            typer.echo("stopped: what was sent is in the journal, and the same call goes on from there", err=True)
+            raise
     print_frame(outcomes, Format.json if as_json else form)
     refused = int(outcomes["error"].notna().sum())
     if refused:

@@ -46,7 +46,8 @@ def keyed(rows: Iterable[Row], key: Key, fixed: Mapping[str, Any], scope: str) -
     A row that makes no message is one with an error. A missing, empty or repeated key is one too: within ``scope`` it
     names a message once, and makes its deduplication id, unless the row has its own.
 
-    :raises SettingsError: ``fixed`` itself is malformed.
+    :raises SettingsError: ``fixed`` itself is malformed, or the first row has no column ``key`` at all: the fault is
+        then in the call, and not in each row.
     """
     if fixed.get("deduplication_id") is not None:
         raise SettingsError(
@@ -58,6 +59,8 @@ def keyed(rows: Iterable[Row], key: Key, fixed: Mapping[str, Any], scope: str) -
     shared = {field.name: getattr(base, field.name) for field in fields(base)}
     seen: set[str] = set()
     for number, row in enumerate(rows, 1):
+        if number == 1 and isinstance(key, str) and key not in row:
+            raise SettingsError(f"key: the rows have no column {key!r}; the first has {', '.join(map(str, row))}")
         name = _key_of(row, key)
         if name is None or name in seen:
             why = f"has no key: {key!r} is empty or missing" if name is None else f"repeats the key {name!r}"

@@ -193,3 +193,10 @@ def test_a_row_that_is_no_mapping_is_named():
     """A list of ids is no list of rows."""
     with pytest.raises(SettingsError, match="row 1"):
         list(read_rows(["id-1"]))
+
+
+def test_a_key_that_no_row_has_is_one_fault_of_the_call():
+    """A misspelt key is said once, with the columns there are, before anything is sent."""
+    rows = [{"order": n, "text": "a"} for n in range(1_000)]
+    with pytest.raises(SettingsError, match="no column 'id'; the first has order, text"):
+        list(keyed(rows, "id", {"url": URL}, "scope"))
