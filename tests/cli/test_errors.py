@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -118,6 +119,14 @@ def test_ctrl_c_is_130(run: Run, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(Session, "doctor", _raising(KeyboardInterrupt()))
     result = run("doctor")
     assert (result.exit_code, result.output) == (130, "")
+
+
+def test_an_interrupted_publish_many_says_how_it_goes_on(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """Whoever stops a long job is told that nothing has to be sent twice."""
+    monkeypatch.setattr(Session, "publish_many", _raising(KeyboardInterrupt()))
+    result = run("publish-many", str(tmp_path / "rows.csv"), "--url", "http://127.0.0.1:1/")
+    assert result.exit_code == 130
+    assert "the same call goes on from there" in result.stderr
 
 
 @pytest.mark.parametrize(
