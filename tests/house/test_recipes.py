@@ -22,7 +22,9 @@ def recipe(target: str) -> list[str]:
     make = shutil.which("make")
     assert make is not None, "make is one of the three things that the project asks for"
     command = [make, "--dry-run", "--no-print-directory", "--assume-old=.venv/.ready", target]
-    told = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
+    # Where `make test` itself was told another environment, that is not what is asked here.
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "VENV"))}
+    told = subprocess.run(command, cwd=PROJECT, env=plain, capture_output=True, text=True, check=True)
     return told.stdout.splitlines()
 
 
