@@ -11,7 +11,7 @@ from qsops.engine.engine import Engine
 from qsops.engine.face.call import Call
 from qsops.engine.face.failures import error_response, of_database, of_rejection
 from qsops.engine.face.routes import ROUTES, UNSERVED
-from qsops.engine.plans import BODY_LIMIT
+from qsops.engine.plans import BODY_LIMIT, MESSAGE_LIMIT
 from qsops.engine.texts import no_such_endpoint
 from qsops.errors import Rejected
 from qsops.wire import texts
@@ -50,10 +50,11 @@ class Face:
         return account
 
     def body_limit(self, request: Request) -> int:
-        """How large a body ``request`` may have, in bytes. Needs no body."""
+        """How large a body ``request`` may have, in bytes: a batch holds many messages, any other at most one."""
+        most = self._engine.plan.message_bytes
         for route in ROUTES:
             if route.method == request.method and route.pattern.fullmatch(request.path):
-                return route.body_limit
+                return route.body_limit if route.body_limit > MESSAGE_LIMIT else min(route.body_limit, most)
         return BODY_LIMIT
 
     async def _dispatch(self, request: Request, account: Account, caller_ip: str) -> Response:

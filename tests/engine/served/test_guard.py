@@ -5,10 +5,11 @@ import pytest
 
 from qsops.config.dev_users import DEV_USERS
 from qsops.engine import texts as own_texts
-from qsops.engine.plans import BATCH_LIMIT, BODY_LIMIT, MESSAGE_LIMIT
+from qsops.engine.plans import BATCH_LIMIT, BODY_LIMIT, PLANS
 from qsops.wire import texts
 from tests.engine.served.conftest import Serve
 
+MESSAGE_LIMIT = PLANS["payg"].message_bytes
 AUTHORIZATION = {"Authorization": f"Bearer {DEV_USERS[0].token}"}
 
 
