@@ -1,0 +1,42 @@
+"""``qsops engine`` as a process of its own: started over a file, killed, held, and started again on the same port."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from tests.standins.processes import ChildProcess
+
+__all__ = ["HEADERS", "EngineProcess"]
+
+_PROJECT: Final = Path(__file__).parents[3]
+# The vendor's public development user 1 (reference 14).
+_TOKEN: Final = "eyJVc2VySUQiOiJkZWZhdWx0VXNlciIsIlBhc3N3b3JkIjoiZGVmYXVsdFBhc3N3b3JkIn0="
+HEADERS: Final = {"Authorization": f"Bearer {_TOKEN}"}
+
+
+class EngineProcess(ChildProcess):
+    """Answers at ``url`` once made. ``environment`` is told to it beside what every child gets."""
+
+    def __init__(self, database: Path, port: int = 0, environment: Mapping[str, str] | None = None) -> None:
+        command = [sys.executable, "-m", "qsops", "engine", "--port", str(port), "--db", str(database)]
+        told = {"PYTHONPATH": str(_PROJECT), "QSOPS_DOTENV": "off", **(environment or {})}
+        super().__init__(command, cwd=database.parent, environment=told)
+        self.url, number = self.wait_for_line(r"engine: (http://[^ ]+:(\d+))").groups()
+        self.port = int(number)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Not one instruction of it runs within: its files stand as they are."""
+        os.kill(self.pid, signal.SIGSTOP)
+        try:
+            # Told once every thread of it has come to a stop.
+            os.waitid(os.P_PID, self.pid, os.WSTOPPED)
+            yield
+        finally:
+            os.kill(self.pid, signal.SIGCONT)

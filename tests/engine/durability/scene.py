@@ -1,0 +1,85 @@
+"""An engine under load, killed at seeded moments: publisher, receiver and killer brought together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from qsops.clock import SeededIds, SystemClock
+from tests.engine.durability.engine import EngineProcess
+from tests.engine.durability.publisher import Publisher
+from tests.engine.durability.receiver import Receiver, receiving
+from tests.engine.durability.story import Story, pages_of, read_story
+
+__all__ = ["Scene", "scene"]
+
+BOUND_S: Final = 60
+#: A kill comes so many acceptances after the start, and then up to so many seconds later: amid something.
+_ACCEPTANCES: Final = 250
+_AFTER_S: Final = 0.02
+
+
+class Scene:
+    """What plays on one database file. ``publisher`` and ``receiver`` live on the running loop, the engine does not."""
+
+    def __init__(self, database: Path, receiver: Receiver, lanes: Sequence[str], seed: int) -> None:
+        self.receiver = receiver
+        self.draw = SeededIds(SystemClock(), seed).uniform
+        self.publisher = Publisher(receiver, lanes, self.draw)
+        self.engine: EngineProcess
+        self._database = database
+        self._port = 0
+
+    async def start(self) -> None:
+        """Start an engine over the file, where the one before it was."""
+        self.engine = await asyncio.to_thread(EngineProcess, self._database, self._port)
+        self._port, self.publisher.url = self.engine.port, self.engine.url
+        self.publisher.up.set()
+
+    async def kill(self) -> None:
+        """SIGKILL, while requests are under way."""
+        self.publisher.up.clear()
+        await asyncio.to_thread(self.engine.kill)
+
+    async def a_moment(self) -> None:
+        """Wait for some acceptances, and a little longer."""
+        accepted = self.publisher.ledger.accepted
+        enough = len(accepted) + int(self.draw() * _ACCEPTANCES)
+        async with asyncio.timeout(BOUND_S), self.receiver.progress:
+            await self.receiver.progress.wait_for(lambda: len(accepted) >= enough)
+        # Not a wait for something, but a moment that depends on nothing that was just answered.
+        await asyncio.sleep(self.draw() * _AFTER_S)
+
+    async def settled(self) -> Story:
+        """End the load: the whole log, once all that is due has ended."""
+        await self.publisher.rest()
+        ledger, receiver = self.publisher.ledger, self.receiver
+        async with asyncio.timeout(BOUND_S):
+            async with receiver.progress:
+                await receiver.progress.wait_for(lambda: ledger.due <= receiver.done)
+            while (story := await read_story(self.engine.url)).unfinished():
+                continue
+        return story
+
+    async def letters(self) -> list[str]:
+        """The ids of the messages in the dead letter queue."""
+        return [letter["messageId"] async for letter in pages_of(self.engine.url, "/v2/dlq", "messages")]
+
+
+@asynccontextmanager
+async def scene(folder: Path, seed: int, lanes: Sequence[str]) -> AsyncIterator[Scene]:
+    """An engine that runs and is published to within; what plays is a function of ``seed``, but for the machine."""
+    async with receiving(seed) as receiver:
+        scene = Scene(folder / "engine.db", receiver, lanes, seed)
+        await scene.start()
+        try:
+            # A publisher that fails ends the scene with it.
+            async with asyncio.TaskGroup() as group:
+                group.create_task(scene.publisher.run())
+                yield scene
+                await scene.publisher.rest()
+        finally:
+            await asyncio.to_thread(scene.engine.terminate)

@@ -1,0 +1,55 @@
+from pathlib import Path
+
+import pytest
+
+from tests.engine.durability import rules
+from tests.engine.durability.publisher import LANES, QUEUES
+from tests.engine.durability.scene import scene
+
+KILLS = 7
+QUEUE_KILLS = 3
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_killed_again_and_again_under_load(tmp_path: Path, seed: int):
+    """kill -9 amid publishing, delivering and retrying: what was answered holds, and the log tells one straight story.
+
+    The publisher keeps what it was answered, the receiver what came; the engine is believed nothing.
+    """
+    async with scene(tmp_path, seed, LANES) as played:
+        for _ in range(KILLS):
+            await played.a_moment()
+            await played.kill()
+            await played.start()
+        story = await played.settled()
+        letters = await played.letters()
+    ledger, receiver = played.publisher.ledger, played.receiver
+    assert set(ledger.count()) == {"plain", "batch", "once", "reported", "doomed", "later", "recalled"}
+    assert len(ledger.lost) >= KILLS, "the kills hit no request"
+    rules.nothing_is_lost(ledger, receiver, story)
+    rules.nothing_unasked(ledger, receiver)
+    rules.ids_stand(ledger, receiver)
+    rules.batches_are_whole(ledger, receiver)
+    rules.states_go_forward(story)
+    rules.ends_are_ends(receiver, story)
+    rules.letters_match(story, letters)
+    rules.every_attempt_is_reported(ledger, receiver, story)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_a_queue_keeps_its_order_through_kills(tmp_path: Path, seed: int):
+    """kill -9 amid queues whose receivers fail, stall and drop: none overtakes, none is lost, each ends once."""
+    async with scene(tmp_path, seed, QUEUES) as played:
+        for _ in range(QUEUE_KILLS):
+            await played.a_moment()
+            await played.kill()
+            await played.start()
+        story = await played.settled()
+    ledger, receiver = played.publisher.ledger, played.receiver
+    assert ledger.count()["queued"] >= QUEUE_KILLS * len(QUEUES)
+    rules.queues_keep_their_order(receiver.arrivals)
+    rules.nothing_is_lost(ledger, receiver, story)
+    rules.nothing_unasked(ledger, receiver)
+    rules.ids_stand(ledger, receiver)
+    rules.states_go_forward(story)
+    rules.ends_are_ends(receiver, story)
