@@ -14,7 +14,7 @@ __all__ = ["engine"]
 
 def engine(
     ctx: typer.Context,
-    host: Annotated[str, typer.Option(help="A loopback address: the engine's tokens are public.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Where it listens. Beyond loopback it needs --token.")] = "127.0.0.1",
     port: Annotated[
         int, typer.Option(help="Where it listens; 0 takes a free one.", envvar="QSTASH_DEV_PORT", min=0, max=65535)
     ] = 8080,
@@ -22,6 +22,26 @@ def engine(
         str | None, typer.Option(metavar="FILE", help="Its database; :memory: forgets. Default: .qsops/engine.db")
     ] = None,
     quota: Annotated[str, typer.Option(help="The plan whose limits hold: payg, free, …")] = "payg",
+    token: Annotated[
+        str | None, typer.Option(help="An account of your own.", envvar="QSOPS_ENGINE_TOKEN", show_default=False)
+    ] = None,
+    read_only_token: Annotated[
+        str | None,
+        typer.Option(help="A token for looking only.", envvar="QSOPS_ENGINE_READ_ONLY_TOKEN", show_default=False),
+    ] = None,
+    allowed_host: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="A name it answers to beside its address; repeatable.")
+    ] = None,
+    allow_private: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CIDR", help="A private network it may deliver to, or all; repeatable."),
+    ] = None,
+    region: Annotated[str | None, typer.Option(help="Told to consumers: EU_CENTRAL_1 or US_EAST_1.")] = None,
+    rate_limits: Annotated[
+        bool, typer.Option("--rate-limits", help="Answer 429 over the plan's requests a second and messages a day.")
+    ] = False,
+    burst_limit: Annotated[int | None, typer.Option(help="Requests a second that an account may make.", min=0)] = None,
+    daily_limit: Annotated[int | None, typer.Option(help="Messages a day that an account may send.", min=0)] = None,
     port_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the port there once requests are answered.")
     ] = None,
@@ -34,11 +54,17 @@ def engine(
     Examples:
       qsops engine
       qsops engine --port 0 --db :memory:
+      QSOPS_ENGINE_TOKEN=… qsops engine --host 0.0.0.0 --allowed-host qstash.example.com
     """
     refuse_hosted(ctx, "engine")
     from qsops import config
+    from qsops.engine.access import Access
+    from qsops.engine.plans import REQUESTS_PER_S, plan_named
     from qsops.engine.server import serve
 
+    if rate_limits:
+        burst_limit = REQUESTS_PER_S if burst_limit is None else burst_limit
+        daily_limit = plan_named(quota).messages_per_day if daily_limit is None else daily_limit
     state = config.state_dir(config.project_root())
     if db is None:
         state.mkdir(exist_ok=True)
@@ -47,6 +73,10 @@ def engine(
         port,
         db or state / "engine.db",
         quota=quota,
+        access=Access(token, read_only_token, tuple(allowed_host or ()), tuple(allow_private or ())),
+        region=region,
+        burst_limit=burst_limit,
+        daily_limit=daily_limit,
         port_file=port_file,
         on_ready=lambda url: typer.echo(f"engine: {url} (Ctrl-C stops it)"),
     )

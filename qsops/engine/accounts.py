@@ -28,10 +28,11 @@ _RESET = "update accounts set signing_current = ?, signing_next = ? where name =
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One tenant; ``number`` is its column on every table."""
+    """One tenant, as a token shows it; ``number`` is its column on every table."""
 
     number: int
     name: str
+    read_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +42,33 @@ class Accounts:
     _by_digest: dict[bytes, Account] = field(repr=False)
 
     @classmethod
-    def enrolled(cls, connection: Connection, ids: Ids, own_token: str | None = None) -> Accounts:
-        """The vendor's dev users and, with ``own_token``, an account of one's own.
+    def enrolled(
+        cls,
+        connection: Connection,
+        ids: Ids,
+        own_token: str | None = None,
+        read_only_token: str | None = None,
+        *,
+        dev_users: bool = True,
+    ) -> Accounts:
+        """The vendor's dev users unless they are left out and, with ``own_token``, an account of one's own.
 
         The dev users' keys are set back to the published pairs: a client with ``QSTASH_DEV`` demands these, so a
-        rotation lasts until the restart. The keys of one's own account are made once and kept.
+        rotation lasts until the restart. The keys of one's own account are made once and kept. ``read_only_token`` is
+        that account's, too.
         """
-        tokens = {user.name: user.token for user in DEV_USERS}
-        for user in DEV_USERS:
+        tokens: dict[str, tuple[str, bool]] = {}
+        for user in DEV_USERS if dev_users else ():
+            tokens[user.token] = user.name, False
             connection.execute(_ENSURE, (user.name, user.keys.current, user.keys.next))
             connection.execute(_RESET, (user.keys.current, user.keys.next, user.name))
         if own_token is not None:
-            tokens[OWN_ACCOUNT] = own_token
+            tokens[own_token] = OWN_ACCOUNT, False
             connection.execute(_ENSURE, (OWN_ACCOUNT, new_key(ids), new_key(ids)))
+            if read_only_token is not None:
+                tokens[read_only_token] = OWN_ACCOUNT, True
         numbers = dict(connection.execute("select name, account from accounts").fetchall())
-        return cls({_digest(token): Account(numbers[name], name) for name, token in tokens.items()})
+        return cls({_digest(one): Account(numbers[name], name, only) for one, (name, only) in tokens.items()})
 
     def of_token(self, token: str) -> Account | None:
         """Whose ``token`` it is."""

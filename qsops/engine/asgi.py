@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, MutableMapping
+from collections.abc import MutableMapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -23,26 +23,28 @@ __all__ = ["asgi_app"]
 
 _log = logging.getLogger(__name__)
 
-_NOWHERE: Final = ("", 0)
+#: How a socket of both families shows an address of the older one.
+_MAPPED: Final = "::ffff:"
 #: How long, and how much, of a refused body is thrown away so that its sender can read the answer.
 _LINGER_S: Final = 2.0
 _LINGER_BYTES: Final = 64 * 1024 * 1024
 
 
-def asgi_app(face: Face, allowed_hosts: Collection[str] = ()) -> AsgiApp:
-    """``face`` as an ASGI application. ``allowed_hosts`` are the names it answers to beside loopback's."""
+def asgi_app(face: Face, names: guard.Names = guard.LOOPBACK) -> AsgiApp:
+    """``face`` as an ASGI application that answers to ``names``, and to the address where a request came in."""
 
     async def app(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         assert scope["type"] == "http", "the server runs without lifespan and websockets"
         head = _head(scope)
         try:
-            _check_head(face, head, allowed_hosts)
+            guard.check(head.headers, names, _address(scope["server"]))
+            face.authenticate(head)
             body = await _body(receive, head.headers, face.body_limit(head))
         except Rejected as error:
             return await _answer_unread(receive, send, of_rejection(error))
         if body is None:
             return None
-        caller_ip = (scope["client"] or _NOWHERE)[0]
+        caller_ip = _address(scope["client"])
         return await _answer(send, await _handle(face, replace(head, body=body), caller_ip))
 
     return app
@@ -57,10 +59,9 @@ async def _handle(face: Face, request: Request, caller_ip: str) -> Response:
         return error_response(500, INTERNAL_ERROR)
 
 
-def _check_head(face: Face, head: Request, allowed_hosts: Collection[str]) -> None:
-    """Refuse what needs no look at the body."""
-    guard.check(head.headers, allowed_hosts)
-    face.authenticate(head)
+def _address(end: tuple[str, int | None] | None) -> str:
+    """The address of one end of a connection."""
+    return end[0].removeprefix(_MAPPED) if end else ""
 
 
 def _head(scope: MutableMapping[str, Any]) -> Request:

@@ -36,8 +36,10 @@ class Embedded:
     :param seed: of the ids; the same seed and the same calls give the same logs.
     :param db: a path, or ``:memory:``.
     :param quota: the plan whose limits hold: free, payg or pro.
-    :param token: one more account beside the vendor's four dev users.
-    :raises SettingsError: when there is no such plan.
+    :param token: one more account beside the vendor's four dev users; ``read_only_token`` is the same account's.
+    :param region: told to destinations, e.g. ``EU_CENTRAL_1``.
+    :param burst_limit: of requests in a second, and ``daily_limit`` of messages in a day, each of one account.
+    :raises SettingsError: when there is no such plan or region.
     :raises Corrupt: when ``db`` cannot be read.
     """
 
@@ -49,10 +51,23 @@ class Embedded:
         db: str | Path = ":memory:",
         quota: str = "payg",
         token: str | None = None,
+        read_only_token: str | None = None,
+        region: str | None = None,
+        burst_limit: int | None = None,
+        daily_limit: int | None = None,
     ) -> None:
         self.clock = clock
         self._engine = open_engine(
-            db, clock=clock, ids=SeededIds(clock, seed), quota=quota, wake=lambda: None, own_token=token
+            db,
+            clock=clock,
+            ids=SeededIds(clock, seed),
+            quota=quota,
+            wake=lambda: None,
+            own_token=token,
+            read_only_token=read_only_token,
+            region=region,
+            burst_limit=burst_limit,
+            daily_limit=daily_limit,
         )
         self._face = Face(self._engine)
         self._mounts = Mounts()

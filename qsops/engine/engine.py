@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from qsops.clock import Clock, Ids
+from qsops.config.ranges import Network
+from qsops.config.vendor import REGION_HOSTS
 from qsops.engine.accounts import Accounts
 from qsops.engine.plans import Plan, plan_named
+from qsops.errors import SettingsError
 from qsops.sqlite import Database, migrations_in
 
-__all__ = ["Engine", "open_engine"]
+__all__ = ["REGIONS", "Engine", "open_engine"]
+
+REGIONS: Final = tuple(sorted(set(REGION_HOSTS.values())))
 
 _MIGRATIONS: Final = "qsops.engine.migrations"
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """What the rooms share. ``wake`` tells the driver that something may have become due."""
+    """What the rooms share. ``wake`` tells the driver that something may have become due.
+
+    ``burst_limit`` is of requests in a second, ``daily_limit`` of messages in a day, each of one account; None is off.
+    ``region`` is told to destinations, e.g. ``EU-CENTRAL-1``. ``reachable`` are the networks beside the public internet
+    that deliveries may go to; None is all of them.
+    """
 
     database: Database
     clock: Clock
@@ -27,21 +37,62 @@ class Engine:
     accounts: Accounts
     plan: Plan
     wake: Callable[[], None]
+    region: str | None = None
+    burst_limit: int | None = None
+    daily_limit: int | None = None
+    reachable: tuple[Network, ...] | None = None
+    #: The messages that are under way, with the account of each.
+    in_flight: dict[int, int] = field(default_factory=dict)
 
 
 def open_engine(
-    path: str | Path, *, clock: Clock, ids: Ids, quota: str, wake: Callable[[], None], own_token: str | None = None
+    path: str | Path,
+    *,
+    clock: Clock,
+    ids: Ids,
+    quota: str,
+    wake: Callable[[], None],
+    own_token: str | None = None,
+    read_only_token: str | None = None,
+    dev_users: bool = True,
+    region: str | None = None,
+    burst_limit: int | None = None,
+    daily_limit: int | None = None,
+    reachable: tuple[Network, ...] | None = None,
 ) -> Engine:
     """Open or make the database at ``path`` (``:memory:`` works) and enrol the accounts.
 
-    :raises SettingsError: when there is no plan ``quota``.
+    :raises SettingsError: when there is no plan ``quota``, or no ``region``.
     :raises Corrupt: when the file is no database of the engine, or a newer version wrote it.
     """
-    plan = plan_named(quota)
+    plan, told = plan_named(quota), _told(region)
     database = Database(path, migrations_in(_MIGRATIONS))
     try:
-        accounts = database.write(lambda connection: Accounts.enrolled(connection, ids, own_token))
+        accounts = database.write(
+            lambda connection: Accounts.enrolled(connection, ids, own_token, read_only_token, dev_users=dev_users)
+        )
     except BaseException:
         database.close()
         raise
-    return Engine(database, clock, ids, accounts, plan, wake)
+    return Engine(
+        database,
+        clock,
+        ids,
+        accounts,
+        plan,
+        wake,
+        region=told,
+        burst_limit=burst_limit,
+        daily_limit=daily_limit,
+        reachable=reachable,
+    )
+
+
+def _told(region: str | None) -> str | None:
+    """``region`` as destinations are told: variables are named with underscores, the header with hyphens."""
+    if region is None:
+        return None
+    name = region.upper().replace("-", "_")
+    if name not in REGIONS:
+        raise SettingsError(f"region: there is no {region!r}; name one of {', '.join(REGIONS)}")
+    return name.replace("_", "-")

@@ -13,18 +13,14 @@ from pathlib import Path
 
 from qsops.errors import SettingsError
 
-__all__ = ["listen", "sole_owner", "write_whole"]
+__all__ = ["is_on_loopback", "listen", "sole_owner", "write_whole"]
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket bound to ``port`` of this machine's loopback; port 0 takes a free one.
+    """A socket bound to ``port`` at ``host``; port 0 takes a free one. Nobody is let in before it is served.
 
-    :raises SettingsError: when ``host`` is not loopback, or the port cannot be had.
+    :raises SettingsError: when the port cannot be had.
     """
-    if not _is_loopback(host):
-        raise SettingsError(
-            f"host: {host!r} is not loopback; the engine's tokens are public, so it stays on this machine"
-        )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -63,8 +59,6 @@ def write_whole(path: Path, text: str) -> None:
     os.replace(draft, path)
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
+def is_on_loopback(listener: socket.socket) -> bool:
+    """Whether only this machine reaches ``listener``, by the address that it was bound to, however that was spelled."""
+    return ip_address(listener.getsockname()[0]).is_loopback

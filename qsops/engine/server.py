@@ -13,14 +13,16 @@ from typing import Final
 import uvicorn
 
 from qsops.clock import SystemClock, SystemIds
+from qsops.engine.access import LOCAL, Access
 from qsops.engine.asgi import asgi_app
 from qsops.engine.courier import Courier
 from qsops.engine.deliveries.lifespan import AsgiApp
 from qsops.engine.deliveries.socket import SocketDeliveries
 from qsops.engine.driver import IN_FLIGHT_LIMIT, Driver
 from qsops.engine.engine import Engine, open_engine
+from qsops.engine.face.guard import Names
 from qsops.engine.face.router import Face
-from qsops.engine.listening import listen, sole_owner, write_whole
+from qsops.engine.listening import is_on_loopback, listen, sole_owner, write_whole
 
 __all__ = ["DEFAULT_HOST", "DEFAULT_PORT", "Server", "serve", "serving"]
 
@@ -37,6 +39,10 @@ def serve(
     db: str | Path = ":memory:",
     *,
     quota: str = "payg",
+    access: Access = LOCAL,
+    region: str | None = None,
+    burst_limit: int | None = None,
+    daily_limit: int | None = None,
     port_file: Path | None = None,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
@@ -44,13 +50,22 @@ def serve(
 
     ``port_file`` is written once requests are answered; it holds the port's number. ``on_ready`` gets the URL.
 
-    :raises SettingsError: when ``host`` is not loopback, the port is taken, another engine runs on ``db``, or there is
-        no plan ``quota``.
+    :raises SettingsError: when others reach ``host`` and there is no token to keep them out, the port is taken, another
+        engine runs on ``db``, or there is no such plan or region.
     :raises Corrupt: when ``db`` cannot be read.
     """
 
     async def run() -> None:
-        async with serving(host, port, db, quota=quota) as server:
+        async with serving(
+            host,
+            port,
+            db,
+            quota=quota,
+            access=access,
+            region=region,
+            burst_limit=burst_limit,
+            daily_limit=daily_limit,
+        ) as server:
             _stop_on_signals(server)
             if port_file is not None:
                 write_whole(port_file, f"{server.port}\n")
@@ -87,16 +102,36 @@ async def serving(
     db: str | Path = ":memory:",
     *,
     quota: str = "payg",
+    access: Access = LOCAL,
+    region: str | None = None,
+    burst_limit: int | None = None,
+    daily_limit: int | None = None,
     in_flight_limit: int = IN_FLIGHT_LIMIT,
 ) -> AsyncIterator[Server]:
     """An engine that answers and delivers within the context, on the running loop; raises as :func:`serve`."""
     with listen(host, port) as listener, sole_owner(db):
+        on_loopback = is_on_loopback(listener)
+        exposed = access.is_exposed(host, on_loopback=on_loopback)
         awake = asyncio.Event()
         clock = SystemClock()
-        engine = open_engine(db, clock=clock, ids=SystemIds(clock), quota=quota, wake=awake.set)
+        engine = open_engine(
+            db,
+            clock=clock,
+            ids=SystemIds(clock),
+            quota=quota,
+            wake=awake.set,
+            own_token=access.token,
+            read_only_token=access.read_only_token,
+            dev_users=not exposed,
+            region=region,
+            burst_limit=burst_limit,
+            daily_limit=daily_limit,
+            reachable=access.reachable(exposed),
+        )
         try:
             server = Server(host, listener.getsockname()[1])
-            async with _driving(engine, awake, server, in_flight_limit), _answering(engine, listener, server):
+            names = Names(access.names, loopback=on_loopback)
+            async with _driving(engine, awake, server, in_flight_limit), _answering(engine, listener, server, names):
                 yield server
         finally:
             engine.database.close()
@@ -118,8 +153,8 @@ async def _driving(engine: Engine, awake: asyncio.Event, server: Server, limit: 
 
 
 @asynccontextmanager
-async def _answering(engine: Engine, listener: socket.socket, server: Server) -> AsyncIterator[None]:
-    http = _Http(_config(asgi_app(Face(engine))))
+async def _answering(engine: Engine, listener: socket.socket, server: Server, names: Names) -> AsyncIterator[None]:
+    http = _Http(_config(asgi_app(Face(engine), names)))
     running = asyncio.create_task(http.serve([listener]))
     running.add_done_callback(lambda _: server.stop())
     try:

@@ -17,7 +17,7 @@ __all__ = [
     "unusable_url",
 ]
 
-FOREIGN_HOST: Final = "host not allowed: this engine answers to loopback names only"
+FOREIGN_HOST: Final = "host not allowed: this engine answers to names of its own only; --allowed-host adds one"
 FOREIGN_ORIGIN: Final = "origin not allowed: this engine answers no page of another site"
 DATABASE_FULL: Final = "the engine's disk is full; nothing was accepted"
 DATABASE_UNAVAILABLE: Final = "the engine's database cannot be used now; nothing was accepted"

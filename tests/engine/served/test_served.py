@@ -153,9 +153,9 @@ async def test_a_second_engine_on_one_file_is_refused(tmp_path: Path):
         pass
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.0.1", "example.com", "::"])
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
 async def test_only_loopback_is_served(host: str):
-    """The tokens are public, so no other machine gets to use them."""
+    """The tokens are public, so unless it has one of its own no other machine gets to use it."""
     with pytest.raises(SettingsError, match="is not loopback"):
         async with serving(host):
             pass
