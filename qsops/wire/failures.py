@@ -12,7 +12,7 @@ from qsops.errors import AuthError, QuotaExceeded, RateLimited, Rejected, Server
 from qsops.models import Headers
 from qsops.wire.http import Response, header
 
-__all__ = ["BurstLimit", "raise_for_status", "ratelimit"]
+__all__ = ["BurstLimit", "burst_headers", "daily_headers", "raise_for_status", "ratelimit"]
 
 _TEXT_LIMIT: Final = 300
 #: A reset before 2001 is no unix time, and one past the year 5138 is in milliseconds.
@@ -35,6 +35,25 @@ def ratelimit(headers: Headers) -> BurstLimit | None:
     if limit is None or remaining is None:
         return None
     return BurstLimit(int(limit), int(remaining), _reset_at_s(headers, "burst-ratelimit-reset"))
+
+
+def burst_headers(burst: BurstLimit) -> Headers:
+    """The opposite of :func:`ratelimit`; the reset is in whole unix seconds."""
+    reset = () if burst.reset_at_s is None else (("Burst-RateLimit-Reset", f"{burst.reset_at_s:.0f}"),)
+    return (
+        ("Burst-RateLimit-Limit", str(burst.limit)),
+        ("Burst-RateLimit-Remaining", str(burst.remaining)),
+        *reset,
+    )
+
+
+def daily_headers(limit: int, remaining: int, reset_at_s: int) -> Headers:
+    """What tells a used-up daily quota from the burst limit (reference, section 1.1)."""
+    return (
+        ("RateLimit-Limit", str(limit)),
+        ("RateLimit-Remaining", str(remaining)),
+        ("RateLimit-Reset", str(reset_at_s)),
+    )
 
 
 def raise_for_status(response: Response) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from sqlite3 import Connection
 
 from qsops.engine.core.dead_letters import dead_letter_ids, dead_letters, remove
 from qsops.engine.core.redaction import redacted
 from qsops.engine.core.replays import publish_again, replay
 from qsops.engine.face.call import Call
 from qsops.engine.face.publishing import Admitted, admitted
+from qsops.engine.face.rates import charge
 from qsops.engine.texts import count_out_of_range
 from qsops.errors import Rejected
 from qsops.models import DeadLetter, DlqFilter, Page, Receipt
@@ -122,14 +124,22 @@ async def _delete(call: Call, dlq_ids: Sequence[str]) -> int:
 
 
 async def _retry(call: Call, letters: list[DeadLetter]) -> list[Receipt]:
-    """New messages for those ``letters`` that are still there, all in one commit."""
+    """New messages for those ``letters`` that are still there, all in one commit.
+
+    :raises TooMany: when the day's messages do not suffice for them; all stay where they are then.
+    """
     chosen = [(letter.dlq_id, _admitted(call, letter)) for letter in letters]
     account, now_ms = call.account.number, call.engine.clock.now_ms()
-    receipts = await call.engine.database.submit(
-        lambda connection: [replay(connection, account, dlq_id, new.message, now_ms, new.key) for dlq_id, new in chosen]
-    )
+
+    def operation(connection: Connection) -> list[Receipt]:
+        found = [replay(connection, account, dlq_id, new.message, now_ms, new.key) for dlq_id, new in chosen]
+        receipts = [receipt for receipt in found if receipt is not None]
+        charge(connection, call.engine, account, receipts)
+        return receipts
+
+    receipts = await call.engine.database.submit(operation)
     call.engine.wake()
-    return [receipt for receipt in receipts if receipt is not None]
+    return receipts
 
 
 def _admitted(call: Call, letter: DeadLetter) -> Admitted:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
+from qsops.engine.face.rates import TooMany
 from qsops.engine.texts import DATABASE_FULL, DATABASE_UNAVAILABLE
 from qsops.errors import Rejected
+from qsops.models import Headers
 from qsops.wire.http import Response
 
 __all__ = ["error_response", "of_database", "of_rejection"]
@@ -15,14 +17,14 @@ __all__ = ["error_response", "of_database", "of_rejection"]
 _KIND: Final = 0xFF
 
 
-def error_response(status: int, text: str) -> Response:
+def error_response(status: int, text: str, headers: Headers = ()) -> Response:
     """The one form of every error (reference, section 1)."""
-    return Response.of_json(status, {"error": text})
+    return Response.of_json(status, {"error": text}, headers)
 
 
 def of_rejection(error: Rejected) -> Response:
     """The answer to a request that was refused."""
-    return error_response(error.status, error.text)
+    return error_response(error.status, error.text, error.headers if isinstance(error, TooMany) else ())
 
 
 def of_database(error: sqlite3.OperationalError) -> Response:

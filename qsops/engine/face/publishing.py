@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from sqlite3 import Connection
 
 from qsops.engine.core.admission import admit, check_size
 from qsops.engine.core.deduplication import deduplication_key
 from qsops.engine.core.intake import accept
 from qsops.engine.face.call import Call
+from qsops.engine.face.rates import charge
 from qsops.errors import Rejected
 from qsops.models import ItemError, Message, Publish, Receipt
 from qsops.wire.http import Response
@@ -55,13 +57,20 @@ def admitted(call: Call, asked: Publish) -> Admitted:
 
 
 async def accept_all(call: Call, wanted: list[Admitted]) -> list[Receipt]:
-    """Accept ``wanted`` in one commit, and wake the driver."""
+    """Accept ``wanted`` in one commit, and wake the driver.
+
+    :raises TooMany: when the day's messages do not suffice for them; none is accepted then.
+    """
     if not wanted:
         return []
     account, now_ms = call.account.number, call.engine.clock.now_ms()
-    receipts = await call.engine.database.submit(
-        lambda connection: [accept(connection, account, one.message, now_ms, one.key) for one in wanted]
-    )
+
+    def operation(connection: Connection) -> list[Receipt]:
+        found = [accept(connection, account, one.message, now_ms, one.key) for one in wanted]
+        charge(connection, call.engine, account, found)
+        return found
+
+    receipts = await call.engine.database.submit(operation)
     call.engine.wake()
     return receipts
 

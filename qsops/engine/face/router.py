@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from typing import Final
 from urllib.parse import parse_qs
 
@@ -10,10 +11,12 @@ from qsops.engine.accounts import Account
 from qsops.engine.engine import Engine
 from qsops.engine.face.call import Call
 from qsops.engine.face.failures import error_response, of_database, of_rejection
+from qsops.engine.face.rates import Burst, is_counted
 from qsops.engine.face.routes import ROUTES, UNSERVED
 from qsops.engine.plans import BODY_LIMIT, MESSAGE_LIMIT
 from qsops.engine.texts import no_such_endpoint
 from qsops.errors import Rejected
+from qsops.models import Headers
 from qsops.wire import texts
 from qsops.wire.http import Request, Response, header
 
@@ -27,12 +30,15 @@ class Face:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._burst = Burst(engine.burst_limit)
 
     async def handle(self, request: Request, caller_ip: str) -> Response:
         """The answer to ``request``; what goes wrong is an answer, too."""
         try:
             account = self.authenticate(request)
-            return await self._dispatch(request, account, caller_ip)
+            left = self._count(request, account)
+            response = await self._dispatch(request, account, caller_ip)
+            return replace(response, headers=(*response.headers, *left)) if left else response
         except Rejected as error:
             return of_rejection(error)
         except sqlite3.OperationalError as error:
@@ -41,12 +47,14 @@ class Face:
     def authenticate(self, request: Request) -> Account:
         """Whose request it is, by its bearer token or its ``qstash_token`` parameter. Needs no body.
 
-        :raises Rejected: 401.
+        :raises Rejected: 401; 403 for a read-only token and a request that may change something.
         """
         token = _token(request)
         account = self._engine.accounts.of_token(token) if token else None
         if account is None:
             raise Rejected(401, texts.INVALID_TOKEN)
+        if account.read_only and request.method != "GET":
+            raise Rejected(403, texts.READ_ONLY_TOKEN)
         return account
 
     def body_limit(self, request: Request) -> int:
@@ -56,6 +64,11 @@ class Face:
             if route.method == request.method and route.pattern.fullmatch(request.path):
                 return route.body_limit if route.body_limit > MESSAGE_LIMIT else min(route.body_limit, most)
         return BODY_LIMIT
+
+    def _count(self, request: Request, account: Account) -> Headers:
+        if not is_counted(request.method, request.path):
+            return ()
+        return self._burst.spend(account.number, self._engine.clock.now_ms())
 
     async def _dispatch(self, request: Request, account: Account, caller_ip: str) -> Response:
         known = False
