@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import threading
 from collections.abc import Callable
@@ -24,9 +25,9 @@ DEV_KEYS: Final = ("sig_7kYjw48mhY7kAjqNGcy6cr29RJ6r", "sig_5ZB6DVzB1wjE8S6rZ7ee
 SECOND_DEV_TOKEN: Final = "eyJVc2VySUQiOiJ0ZXN0VXNlcjEiLCJQYXNzd29yZCI6InRlc3RQYXNzd29yZCJ9"
 
 _SERVE: Final = """
-import sys
+import json, sys
 from qsops.engine.server import serve
-serve(port=0, db=sys.argv[1], on_ready=lambda url: print("serving", url, flush=True))
+serve(port=0, db=sys.argv[1], **json.loads(sys.argv[2]), on_ready=lambda url: print("serving", url, flush=True))
 """
 _FINAL: Final = ("DELIVERED", "FAILED", "CANCELED")
 
@@ -66,11 +67,11 @@ class StandInServer:
 
 
 class EngineServer(ChildProcess):
-    """Our engine, served by a process of its own on a free port, over a fresh database."""
+    """Our engine, served by a process of its own on a free port, on a fresh database; ``settings`` are ``serve``'s."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **settings: Any) -> None:
         project = Path(__file__).parents[2]
-        command = [sys.executable, "-c", _SERVE, str(folder / "engine.db")]
+        command = [sys.executable, "-c", _SERVE, str(folder / "engine.db"), json.dumps(settings)]
         super().__init__(command, cwd=folder, environment={"PYTHONPATH": str(project), "QSOPS_DOTENV": "off"})
         self.url = self.wait_for_line(r"serving (\S+)")[1]
         self.token = DEV_TOKEN

@@ -12,7 +12,11 @@ __all__ = ["Letter", "Log", "Message", "Published", "Sdk", "SdkError"]
 
 
 class SdkError(Exception):
-    """Whatever an SDK raised, with its text."""
+    """Whatever an SDK raised, with its text; ``kind`` is its own class of error, by name."""
+
+    def __init__(self, text: str, kind: str) -> None:
+        super().__init__(text)
+        self.kind = kind
 
 
 @dataclass(frozen=True, slots=True)

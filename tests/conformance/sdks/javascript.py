@@ -31,7 +31,8 @@ class Node(ChildProcess):
         self.say(json.dumps({"config": config, "path": path, "args": args}))
         reply = json.loads(self.wait_for_line(r"^reply (.*)$")[1])
         if "error" in reply:
-            raise SdkError(f"{reply['error']['message']} (status {reply['error']['status']})")
+            error = reply["error"]
+            raise SdkError(f"{error['message']} (status {error['status']})", error["name"])
         return reply["value"]
 
 

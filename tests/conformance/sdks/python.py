@@ -84,7 +84,7 @@ class PythonSdk:
             answer = verb(*args, **options)
             return self._runner.run(answer) if inspect.iscoroutine(answer) else answer
         except QStashError as error:
-            raise SdkError(str(error)) from error
+            raise SdkError(str(error), type(error).__name__) from error
 
     def close(self) -> None:
         # The SDK offers no way to close its connections.
