@@ -1,4 +1,4 @@
-"""A destination that writes down what comes, and answers by a seeded script: some fail, some are slow, some dropped."""
+"""A destination that writes down what comes, and answers by a script: some fail, some are slow, some dropped."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import json
 import zlib
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -16,13 +16,17 @@ from aiohttp import web
 from qsops.clock import SystemClock
 from tests.engine.durability.ledger import kind_of
 
-__all__ = ["Arrival", "Receiver", "receiving"]
+__all__ = ["Arrival", "Receiver", "Script", "receiving", "seeded", "welcome"]
+
+#: From a key, and how many times it has come by now, to ``200``, ``500``, ``drop`` or ``slow``.
+Script = Callable[[str, int], str]
 
 #: From this arrival of a message on it is answered with success: each seed comes to an end.
 _PATIENCE: Final = 3
 #: A doomed message is tried twice.
 _DOOMED: Final = 2
 _SLOW_S: Final = 0.2
+_MOODS: Final = ((0.05, "500"), (0.08, "drop"), (0.12, "slow"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ class Arrival:
 class Receiver:
     """``arrivals`` in the order they came; ``done``: keys that need no more attempt; ``reports``: callbacks, by id."""
 
-    seed: int
+    script: Script
     url: str = ""
     arrivals: list[Arrival] = field(default_factory=list)
     reports: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
@@ -61,22 +65,18 @@ class Receiver:
         return await self._answer(request, body, self._count[body])
 
     async def _answer(self, request: web.BaseRequest, key: str, count: int) -> web.Response:
-        if kind_of(key) == "doomed":
-            if count >= _DOOMED:
-                await self._tell(key)
-            return web.Response(status=500)
-        draw = zlib.crc32(f"{self.seed}/{key}/{count}".encode()) / 2**32 if count < _PATIENCE else 1
-        if draw < 0.05:
-            return web.Response(status=500)
-        if draw < 0.08:
+        what = self.script(key, count)
+        if what == "drop":
             assert request.transport is not None
             request.transport.abort()
             return web.Response()
-        if draw < 0.12:
+        if what == "slow":
             # Time passes here because that is what a slow destination is; nothing is waited for.
             await asyncio.sleep(_SLOW_S)
-        await self._tell(key)
-        return web.Response()
+        status = 500 if what == "500" else 200
+        if status == 200 or (kind_of(key) == "doomed" and count >= _DOOMED):
+            await self._tell(key)
+        return web.Response(status=status)
 
     async def _tell(self, key: str) -> None:
         async with self.progress:
@@ -84,10 +84,27 @@ class Receiver:
             self.progress.notify_all()
 
 
+def seeded(seed: int) -> Script:
+    """A mood that is a function of ``seed``, key and count, whatever the order of the arrivals."""
+
+    def script(key: str, count: int) -> str:
+        if kind_of(key) == "doomed":
+            return "500"
+        draw = zlib.crc32(f"{seed}/{key}/{count}".encode()) / 2**32 if count < _PATIENCE else 1
+        return next((what for bound, what in _MOODS if draw < bound), "200")
+
+    return script
+
+
+def welcome(key: str, count: int) -> str:
+    """Success, always."""
+    return "200"
+
+
 @asynccontextmanager
-async def receiving(seed: int) -> AsyncIterator[Receiver]:
+async def receiving(script: Script) -> AsyncIterator[Receiver]:
     """A receiver on a port of its own, on the running loop: no kill of an engine touches it."""
-    receiver = Receiver(seed)
+    receiver = Receiver(script)
     runner = web.ServerRunner(web.Server(receiver, handler_cancellation=True), shutdown_timeout=1)
     await runner.setup()
     try:

@@ -11,7 +11,7 @@ from typing import Final
 from qsops.clock import SeededIds, SystemClock
 from tests.engine.durability.engine import EngineProcess
 from tests.engine.durability.publisher import Publisher
-from tests.engine.durability.receiver import Receiver, receiving
+from tests.engine.durability.receiver import Receiver, receiving, seeded
 from tests.engine.durability.story import Story, pages_of, read_story
 
 __all__ = ["Scene", "scene"]
@@ -72,7 +72,7 @@ class Scene:
 @asynccontextmanager
 async def scene(folder: Path, seed: int, lanes: Sequence[str]) -> AsyncIterator[Scene]:
     """An engine that runs and is published to within; what plays is a function of ``seed``, but for the machine."""
-    async with receiving(seed) as receiver:
+    async with receiving(seeded(seed)) as receiver:
         scene = Scene(folder / "engine.db", receiver, lanes, seed)
         await scene.start()
         try:
