@@ -13,7 +13,7 @@ from qsops.engine.face import guard
 from qsops.engine.face.failures import error_response, of_rejection
 from qsops.engine.face.router import Face
 from qsops.engine.texts import INTERNAL_ERROR
-from qsops.errors import Rejected
+from qsops.errors import OutcomeUnknown, Rejected, Unreachable
 from qsops.models import Headers
 from qsops.wire import texts
 from qsops.wire.header_text import from_wire, headers_from_wire, to_wire
@@ -37,6 +37,7 @@ def asgi_app(face: Face, names: guard.Names = guard.LOOPBACK) -> AsgiApp:
         assert scope["type"] == "http", "the server runs without lifespan and websockets"
         head = _head(scope)
         try:
+            guard.check_size(head)
             guard.check(head.headers, names, _address(scope["server"]))
             face.authenticate(head)
             body = await _body(receive, head.headers, face.body_limit(head))
@@ -45,14 +46,18 @@ def asgi_app(face: Face, names: guard.Names = guard.LOOPBACK) -> AsgiApp:
         if body is None:
             return None
         caller_ip = _address(scope["client"])
-        return await _answer(send, await _handle(face, replace(head, body=body), caller_ip))
+        response = await _handle(face, replace(head, body=body), caller_ip)
+        return await (_cut(receive, send) if response is None else _answer(send, response))
 
     return app
 
 
-async def _handle(face: Face, request: Request, caller_ip: str) -> Response:
+async def _handle(face: Face, request: Request, caller_ip: str) -> Response | None:
+    """The answer; None where a fault that was set wants none."""
     try:
         return await face.handle(request, caller_ip)
+    except (Unreachable, OutcomeUnknown):
+        return None
     except Exception:  # noqa: BLE001  # a fault of ours, which must not end the connection
         # Clients read every answer as JSON. The rest of the path may be a destination with a secret in it.
         _log.exception("%s %s failed", request.method, "/".join(request.path.split("/")[:3]))
@@ -92,6 +97,17 @@ async def _body(receive: Any, headers: Headers, limit: int) -> bytes | None:
 async def _answer(send: Any, response: Response) -> None:
     await _start(send, response)
     await send({"type": "http.response.body", "body": response.body})
+
+
+async def _cut(receive: Any, send: Any) -> None:
+    """Close the connection without an answer.
+
+    ASGI has no word for that, and uvicorn answers 500 for an application that does not answer. But what sends is a
+    method of the request, which knows its connection; once that is closed, uvicorn asks for no answer.
+    """
+    send.__self__.transport.abort()
+    while (await receive())["type"] != "http.disconnect":
+        continue
 
 
 async def _answer_unread(receive: Any, send: Any, response: Response) -> None:

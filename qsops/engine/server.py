@@ -20,9 +20,10 @@ from qsops.engine.deliveries.lifespan import AsgiApp
 from qsops.engine.deliveries.socket import SocketDeliveries
 from qsops.engine.driver import IN_FLIGHT_LIMIT, Driver
 from qsops.engine.engine import Engine, open_engine
-from qsops.engine.face.guard import Names
+from qsops.engine.face.guard import HEAD_LIMIT, Names
 from qsops.engine.face.router import Face
 from qsops.engine.listening import is_on_loopback, listen, sole_owner, write_whole
+from qsops.engine.protocol import http_protocol
 
 __all__ = ["DEFAULT_HOST", "DEFAULT_PORT", "Server", "serve", "serving"]
 
@@ -193,6 +194,8 @@ class _Http(uvicorn.Server):
 def _config(asgi: AsgiApp) -> uvicorn.Config:
     return uvicorn.Config(
         asgi,
+        http=http_protocol(),
+        h11_max_incomplete_event_size=HEAD_LIMIT,
         lifespan="off",
         ws="none",
         log_config=None,

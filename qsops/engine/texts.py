@@ -11,9 +11,14 @@ __all__ = [
     "FOREIGN_HOST",
     "FOREIGN_ORIGIN",
     "INTERNAL_ERROR",
+    "MALFORMED_REQUEST",
     "count_out_of_range",
+    "fault_not_found",
+    "head_too_large",
     "invalid_cursor",
     "no_such_endpoint",
+    "target_too_long",
+    "too_many_headers",
     "unusable_url",
 ]
 
@@ -22,12 +27,23 @@ FOREIGN_ORIGIN: Final = "origin not allowed: this engine answers no page of anot
 DATABASE_FULL: Final = "the engine's disk is full; nothing was accepted"
 DATABASE_UNAVAILABLE: Final = "the engine's database cannot be used now; nothing was accepted"
 INTERNAL_ERROR: Final = "the engine failed on this request; its log says why"
+MALFORMED_REQUEST: Final = "the request is no HTTP, or its target is no path"
 DELAYED_CALLBACK: Final = "messages with delayed callbacks are not accepted"
 
 
 def count_out_of_range(count: int, limit: int) -> str:
     """A page of another size than there is."""
     return f"invalid query parameter count: '{count}': it is a whole number from 1 to {limit}"
+
+
+def fault_not_found(fault_id: str) -> str:
+    """A fault that was never set, or was taken back."""
+    return f"fault not found: {fault_id[:100]}"
+
+
+def head_too_large(limit: int) -> str:
+    """Headers, of a request or of a message, of more bytes than may be."""
+    return f"headers too large, limit: {limit} bytes"
 
 
 def invalid_cursor(cursor: str) -> str:
@@ -38,6 +54,16 @@ def invalid_cursor(cursor: str) -> str:
 def no_such_endpoint(method: str, path: str) -> str:
     """A path that QStash does not have, or not with this method."""
     return f"no such endpoint: {method} {path[:100]}"
+
+
+def target_too_long(limit: int) -> str:
+    """A path and query of more bytes than may be."""
+    return f"path and query too long, limit: {limit} bytes"
+
+
+def too_many_headers(count: int, limit: int) -> str:
+    """More headers, of a request or of a message, than may be."""
+    return f"too many headers: {count}, limit: {limit}"
 
 
 def unusable_url(why: str) -> str:

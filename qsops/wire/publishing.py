@@ -18,12 +18,14 @@ from qsops.errors import Corrupt, Rejected, SettingsError
 from qsops.models import Headers, ItemError, Publish, Receipt
 from qsops.wire import texts
 from qsops.wire.http import Request, Response, spelled
+from qsops.wire.names import check_name
 from qsops.wire.options import decode_options, encode_options
 from qsops.wire.options.reading import is_option
 from qsops.wire.query import TOKEN
 from qsops.wire.values import json_answer, json_body, text
 
 __all__ = [
+    "BATCH_ITEMS_LIMIT",
     "BATCH_PATH",
     "ENQUEUE_PATH",
     "PUBLISH_PATH",
@@ -42,7 +44,9 @@ PUBLISH_PATH: Final = "/v2/publish/"
 ENQUEUE_PATH: Final = "/v2/enqueue/"
 BATCH_PATH: Final = "/v2/batch"
 
-_NAME: Final = re.compile(r"[A-Za-z0-9._-]+")
+#: A hundred times what is worth its while in one request.
+BATCH_ITEMS_LIMIT: Final = 10_000
+
 _FOLDED: Final = re.compile(r"(https?):/(?=[^/])", re.IGNORECASE)
 _ESCAPED: Final = re.compile(r"https?%3a", re.IGNORECASE)
 
@@ -121,11 +125,13 @@ def _joined(message: Publish) -> dict[str, str]:
 def parse_batch(request: Request) -> list[Publish | ItemError]:
     """The messages of a batch in order; an item that does not parse is an :class:`ItemError`, and the others stand.
 
-    :raises Rejected: 400 when the body is no array.
+    :raises Rejected: 400 when the body is no array; 413 when it has over BATCH_ITEMS_LIMIT items.
     """
     items = json_body(request.body)
     if not isinstance(items, list):
         raise Rejected(400, texts.invalid_body("a batch is an array of messages"))
+    if len(items) > BATCH_ITEMS_LIMIT:
+        raise Rejected(413, texts.batch_too_long(len(items), BATCH_ITEMS_LIMIT))
     return [_parse_item(item) for item in items]
 
 
@@ -165,9 +171,7 @@ def _item_headers(value: Any) -> Headers:
 
 
 def _enqueued(publish: Publish, queue: str) -> Publish:
-    if not _NAME.fullmatch(queue):
-        raise Rejected(400, texts.invalid_name("queue", queue))
-    return replace(publish, queue=queue)
+    return replace(publish, queue=check_name("queue", queue))
 
 
 def receipt_json(receipts: Sequence[Receipt], *, group: bool) -> Any:

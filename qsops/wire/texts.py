@@ -14,7 +14,9 @@ __all__ = [
     "DEDUPLICATION_ID_HAS_COLON",
     "INVALID_SCHEME",
     "INVALID_TOKEN",
+    "NAME_LIMIT",
     "READ_ONLY_TOKEN",
+    "batch_too_long",
     "body_too_large",
     "dead_letter_not_found",
     "invalid_body",
@@ -29,6 +31,9 @@ __all__ = [
     "unresolved_host",
     "url_group_not_found",
 ]
+
+#: Characters of a name.
+NAME_LIMIT: Final = 256
 
 INVALID_TOKEN: Final = "unable to authenticate: invalid token"
 READ_ONLY_TOKEN: Final = "unable to authenticate: the token is read-only"
@@ -59,7 +64,8 @@ def invalid_header(name: str, value: str, why: str) -> str:
 
 def invalid_name(what: str, name: str) -> str:
     """A name of a queue, URL group or schedule outside the alphabet that they share."""
-    return f"invalid {what} name: {name[:100]!r}: it is made of letters, digits, '-', '_' and '.'"
+    alphabet = "letters, digits, '-', '_' and '.'"
+    return f"invalid {what} name: {name[:100]!r}: it is made of {alphabet}, at most {NAME_LIMIT} of them"
 
 
 def invalid_parameter(name: str, value: str, why: str) -> str:
@@ -80,6 +86,11 @@ def invalid_body(why: str) -> str:
 def body_too_large(limit: int) -> str:
     """A body over the limit in bytes."""
     return f"request body too large, limit: {limit}"
+
+
+def batch_too_long(count: int, limit: int) -> str:
+    """A batch of more messages than one request may hold."""
+    return f"invalid request body: a batch holds at most {limit} messages, not {count}"
 
 
 def not_served(what: str) -> str:

@@ -11,12 +11,18 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from qsops.config.addresses import is_loopback
-from qsops.engine.texts import FOREIGN_HOST, FOREIGN_ORIGIN
+from qsops.engine.texts import FOREIGN_HOST, FOREIGN_ORIGIN, head_too_large, target_too_long, too_many_headers
 from qsops.errors import Rejected
 from qsops.models import Headers
-from qsops.wire.http import header
+from qsops.wire.http import Request, header
 
-__all__ = ["LOOPBACK", "Names", "check"]
+__all__ = ["HEADERS_LIMIT", "HEAD_LIMIT", "LOOPBACK", "TARGET_LIMIT", "Names", "check", "check_size"]
+
+#: How long path and query may be, and they with all headers, in bytes: the ids of a bulk call may stand in the query.
+TARGET_LIMIT: Final = 64 * 1024
+HEAD_LIMIT: Final = 128 * 1024
+#: How many headers a request may have: options, forwarded ones, and those of the client.
+HEADERS_LIMIT: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,20 @@ def check(headers: Headers, names: Names = LOOPBACK, address: str = "") -> None:
     origin = header(headers, "Origin")
     if origin is not None and not _is_allowed(origin, names, address):
         raise Rejected(403, FOREIGN_ORIGIN)
+
+
+def check_size(head: Request) -> None:
+    """Refuse a head that no client of QStash has a use for.
+
+    :raises Rejected: 414, 431.
+    """
+    target = len(head.path) + len(head.query)
+    if target > TARGET_LIMIT:
+        raise Rejected(414, target_too_long(TARGET_LIMIT))
+    if len(head.headers) > HEADERS_LIMIT:
+        raise Rejected(431, too_many_headers(len(head.headers), HEADERS_LIMIT))
+    if target + sum(len(name) + len(value) for name, value in head.headers) > HEAD_LIMIT:
+        raise Rejected(431, head_too_large(HEAD_LIMIT))
 
 
 def _is_allowed(url: str, names: Names, address: str) -> bool:

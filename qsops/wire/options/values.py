@@ -9,6 +9,7 @@ from qsops.errors import Rejected
 from qsops.models import FlowControl
 from qsops.wire import texts
 from qsops.wire.durations import format_duration, parse_duration
+from qsops.wire.names import LABELS_LIMIT, NAME_LIMIT, bounded
 
 __all__ = [
     "METHODS",
@@ -61,7 +62,10 @@ def decode_flag(value: str) -> bool:
 
 def decode_labels(value: str) -> tuple[str, ...]:
     """One label, or several with commas between; each once."""
-    return tuple(dict.fromkeys(label.strip() for label in value.split(",") if label.strip()))
+    labels = tuple(dict.fromkeys(label.strip() for label in value.split(",") if label.strip()))
+    if len(labels) > LABELS_LIMIT:
+        raise ValueError(f"a message has at most {LABELS_LIMIT} labels, not {len(labels)}")
+    return tuple(bounded(label, NAME_LIMIT) for label in labels)
 
 
 def decode_redact(value: str) -> tuple[str, ...]:
@@ -72,6 +76,8 @@ def decode_redact(value: str) -> tuple[str, ...]:
         if match is None:
             raise ValueError(f"{part[:100]!r} is none of body, header, header[Name]")
         fields.append("body" if match[1] else f"header{match[2] or ''}")
+    if len(fields) > LABELS_LIMIT:
+        raise ValueError(f"a message hides at most {LABELS_LIMIT} fields, not {len(fields)}")
     return tuple(dict.fromkeys(fields))
 
 
@@ -79,7 +85,7 @@ def decode_deduplication_id(value: str) -> str:
     """An id without a colon."""
     if ":" in value:
         raise Rejected(400, texts.DEDUPLICATION_ID_HAS_COLON)
-    return value
+    return bounded(value)
 
 
 def encode_flow_limits(flow: FlowControl) -> str:
@@ -93,6 +99,7 @@ def encode_flow_limits(flow: FlowControl) -> str:
 
 def decode_flow_limits(key: str, value: str) -> FlowControl:
     """The limits of ``key``: parallelism, rate, or both; the period is a duration or seconds, at most a week."""
+    bounded(key)
     limits: dict[str, int] = {}
     for part in value.split(","):
         name, _, limit = (piece.strip() for piece in part.partition("="))
