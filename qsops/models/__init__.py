@@ -6,6 +6,18 @@ Times are unix milliseconds (``_ms``) or seconds (``_s``), in the unit the proto
 
 from __future__ import annotations
 
+from qsops.models.catalog import (
+    Endpoint,
+    FlowKey,
+    FlowPin,
+    FlowUnpin,
+    GlobalParallelism,
+    Queue,
+    QueueSpec,
+    Schedule,
+    ScheduleSpec,
+    UrlGroup,
+)
 from qsops.models.history import CallbackReport, LedgerEntry, LogEntry, State
 from qsops.models.listings import CancelFilter, DlqFilter, LogFilter, Page
 from qsops.models.messages import (
@@ -21,6 +33,7 @@ from qsops.models.messages import (
     Publish,
     Receipt,
 )
+from qsops.models.workflow import Notified, Step, Trigger, Triggered, Waiter, WaitSpec
 
 __all__ = [
     "DEFAULT_METHOD",
@@ -30,7 +43,12 @@ __all__ = [
     "CancelFilter",
     "DeadLetter",
     "DlqFilter",
+    "Endpoint",
     "FlowControl",
+    "FlowKey",
+    "FlowPin",
+    "FlowUnpin",
+    "GlobalParallelism",
     "Headers",
     "ItemError",
     "KeyPair",
@@ -38,8 +56,19 @@ __all__ = [
     "LogEntry",
     "LogFilter",
     "Message",
+    "Notified",
     "Page",
     "Publish",
+    "Queue",
+    "QueueSpec",
     "Receipt",
+    "Schedule",
+    "ScheduleSpec",
     "State",
+    "Step",
+    "Trigger",
+    "Triggered",
+    "UrlGroup",
+    "WaitSpec",
+    "Waiter",
 ]
