@@ -13,14 +13,18 @@ import sys
 import venv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from statistics import median
 
-__all__ = ["Contender", "Peer", "PeerMissing", "Result", "Row", "run_row"]
+__all__ = ["PEERS", "ROOT", "Contender", "Measure", "Peer", "PeerMissing", "Result", "Row", "run_row"]
 
 ROOT = Path(__file__).parents[1]
-_PEERS = ROOT / ".qsops" / "bench"
+#: Where peers are installed; git ignores it.
+PEERS = ROOT / ".qsops" / "bench"
 _TIME_LIMIT_S = 600
+#: How long a contender that is told to end has for ending what it started.
+_GRACE_S = 20
 
 
 class PeerMissing(Exception):
@@ -28,8 +32,19 @@ class PeerMissing(Exception):
 
 
 @dataclass(frozen=True)
+class Measure:
+    """What one run gave; ``note`` says what a reader has to know of it."""
+
+    figure: float
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class Contender:
-    """Somebody who does the work: a module of this package, run with ``arguments``, that prints ``{"figure": …}``.
+    """Somebody who does the work: a module of this package, run with ``arguments``.
+
+    Its last line is ``{"figure": …, "note": …}``, the note only if there is one. A peer that cannot be had ends with
+    another status than 0, and its last line on standard error says why.
 
     ``requirements`` are installed into an environment of the peer's own; none means that ours has all it needs.
     """
@@ -43,14 +58,14 @@ class Contender:
         """The interpreter to run it with. :raises PeerMissing: when its requirements cannot be installed."""
         return _environment(self.name, self.requirements) if self.requirements else sys.executable
 
-    def measure(self, extra: Sequence[str]) -> float:
-        """One run; the figure it printed. :raises PeerMissing: when it fails, with its last line."""
-        command = [self.python(), "-m", self.module, *self.arguments, *extra]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=_TIME_LIMIT_S, check=False)
-        if done.returncode != 0:
-            last = (done.stderr.strip() or "no output").splitlines()[-1]
+    def measure(self, extra: Sequence[str]) -> Measure:
+        """One run. :raises PeerMissing: when it fails, with its last line."""
+        status, printed, complaint = _run([self.python(), "-m", self.module, *self.arguments, *extra])
+        if status != 0:
+            last = (complaint.strip() or "no output").splitlines()[-1]
             raise PeerMissing(f"{self.name} failed: {last}")
-        return float(json.loads(done.stdout.splitlines()[-1])["figure"])
+        told = json.loads(printed.splitlines()[-1])
+        return Measure(float(told["figure"]), told.get("note", ""))
 
 
 @dataclass(frozen=True)
@@ -65,70 +80,126 @@ class Peer:
 class Row:
     """One line of the table: the figures of ``ours`` and of each peer, in ``unit``.
 
-    ``limit`` is what ours may be at the most, for figures of which less is better.
+    ``limit`` is what ours may be at the most, for figures of which less is better; ``floor`` what it has to be at least.
     """
 
     title: str
     unit: str
     ours: Contender
-    peers: tuple[Peer, ...]
+    peers: tuple[Peer, ...] = ()
     rounds: int = 5
     limit: float | None = None
+    floor: float | None = None
     prepare: Callable[[], tuple[Sequence[str], Callable[[], None]]] = field(default=lambda: ((), lambda: None))
 
 
 @dataclass(frozen=True)
 class Result:
-    """Ours against one peer: medians, and the ratios taken round by round. ``skipped`` says why there are none."""
+    """Ours, by itself or against one peer: medians, and the ratios taken round by round.
+
+    ``skipped`` says why the peer has no figure, ``failed`` why ours has none; ``notes`` are what contenders had to say.
+    """
 
     row: Row
-    peer: Peer
-    ours: float
+    peer: Peer | None
+    ours: float | None
     theirs: float | None = None
     ratios: tuple[float, ...] = ()
     skipped: str | None = None
+    failed: str | None = None
+    notes: tuple[str, ...] = ()
 
     def verdict(self) -> str:
-        """Whether the goal is met: "met", "missed", "skipped", or "" where none is set."""
-        if self.row.limit is not None:
-            return "met" if self.ours <= self.row.limit else "missed"
+        """Whether the goal is met: "met", "missed", "failed", "skipped", or "" where none is set."""
+        if self.ours is None:
+            return "failed"
+        if self.row.limit is not None and self.ours > self.row.limit:
+            return "missed"
+        if self.row.floor is not None and self.ours < self.row.floor:
+            return "missed"
         if self.skipped:
             return "skipped"
-        if self.peer.goal is None:
-            return ""
-        return "met" if median(self.ratios) >= self.peer.goal else "missed"
+        if self.peer is not None and self.peer.goal is not None:
+            return "met" if median(self.ratios) >= self.peer.goal else "missed"
+        return "" if self.row.limit is None and self.row.floor is None else "met"
+
+
+@dataclass
+class _Rounds:
+    """What one contender gave, round by round, until it failed."""
+
+    contender: Contender
+    measures: list[Measure] = field(default_factory=list)
+    fault: str | None = None
+
+    def run(self, extra: Sequence[str]) -> None:
+        if self.fault is None:
+            try:
+                self.measures.append(self.contender.measure(extra))
+            except PeerMissing as error:
+                self.fault = str(error)
+
+    def figures(self) -> list[float]:
+        return [measure.figure for measure in self.measures]
+
+    def notes(self) -> list[str]:
+        """Each note once, in the order they came."""
+        return [f"{self.contender.name}: {note}" for note in dict.fromkeys(m.note for m in self.measures) if note]
 
 
 def run_row(row: Row) -> list[Result]:
-    """Run every contender of ``row`` in turn, round by round."""
-    extra, clean_up = row.prepare()
-    ours: list[float] = []
-    theirs: dict[str, list[float]] = {peer.contender.name: [] for peer in row.peers}
-    missing: dict[str, str] = {}
+    """Run every contender of ``row`` in turn, round by round; a line for each peer, or one where there is none."""
+    try:
+        extra, clean_up = row.prepare()
+    except PeerMissing as error:
+        return [Result(row, peer, None, failed=str(error)) for peer in row.peers or (None,)]
+    ours, theirs = _Rounds(row.ours), [_Rounds(peer.contender) for peer in row.peers]
     try:
         for _ in range(row.rounds):
-            ours.append(row.ours.measure(extra))
-            for peer in row.peers:
-                name = peer.contender.name
-                if name not in missing:
-                    try:
-                        theirs[name].append(peer.contender.measure(extra))
-                    except PeerMissing as error:
-                        missing[name] = str(error)
+            for contender in (ours, *theirs):
+                contender.run(extra)
     finally:
         clean_up()
-    return [_result(row, peer, ours, theirs[peer.contender.name], missing) for peer in row.peers]
+    if not theirs:
+        return [_result(row, None, ours, _Rounds(row.ours))]
+    return [_result(row, peer, ours, one) for peer, one in zip(row.peers, theirs, strict=True)]
 
 
-def _result(row: Row, peer: Peer, ours: list[float], theirs: list[float], missing: dict[str, str]) -> Result:
-    if reason := missing.get(peer.contender.name):
-        return Result(row, peer, median(ours), skipped=reason)
-    ratios = tuple(mine / other for mine, other in zip(ours, theirs, strict=True))
-    return Result(row, peer, median(ours), median(theirs), ratios)
+def _result(row: Row, peer: Peer | None, ours: _Rounds, theirs: _Rounds) -> Result:
+    if ours.fault is not None:
+        return Result(row, peer, None, failed=ours.fault)
+    mine, others, notes = ours.figures(), theirs.figures(), (*ours.notes(), *theirs.notes())
+    if peer is None or theirs.fault is not None:
+        return Result(row, peer, median(mine), skipped=theirs.fault, notes=notes)
+    ratios = tuple(one / other for one, other in zip(mine, others, strict=True))
+    return Result(row, peer, median(mine), median(others), ratios, notes=notes)
 
 
+def _run(command: list[str]) -> tuple[int, str, str]:
+    """Status and output of ``command``; one that takes too long is told to end, so that it ends what it started."""
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        printed, complaint = process.communicate(timeout=_TIME_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        return 1, "", f"it took longer than {_TIME_LIMIT_S} s"
+    finally:
+        if process.poll() is None:
+            _end(process)
+    return process.returncode, printed, complaint
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    try:
+        process.communicate(timeout=_GRACE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+
+
+@cache
 def _environment(name: str, requirements: tuple[str, ...]) -> str:
-    folder = _PEERS / name.replace(" ", "-")
+    folder = PEERS / name.replace(" ", "-")
     python = folder / "bin" / "python"
     if not python.exists():
         venv.create(folder, with_pip=True)
