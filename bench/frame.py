@@ -80,7 +80,8 @@ class Peer:
 class Row:
     """One line of the table: the figures of ``ours`` and of each peer, in ``unit``.
 
-    ``limit`` is what ours may be at the most, for figures of which less is better; ``floor`` what it has to be at least.
+    ``limit`` is what ours may be at the most, for figures of which less is better; ``floor`` what it has to be at the
+    least.
     """
 
     title: str

@@ -69,7 +69,8 @@ def running(
 ) -> Iterator[Process]:
     """``argv`` as a process that ends with the context; its output goes to ``NAME.log`` in ``folder``.
 
-    ``pipes``: standard input and output are pipes of the caller's instead. ``user``: for programs that refuse to be root.
+    ``pipes``: standard input and output are pipes of the caller's instead. ``user``: for programs that refuse to run
+    as root.
     """
     # Told to end, we end what was started on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("told to end"))

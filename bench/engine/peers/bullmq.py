@@ -1,8 +1,8 @@
 """BullMQ on Redis, in Node: a worker of concurrency 64 over kept-alive connections, jobs added by a hundred.
 
-``python -m bench.engine.peers.bullmq deliver|single|batch APPENDFSYNC COUNT [URL]``; prints messages per second: delivered,
-or only accepted, then held up by an hour as ours are. Finished jobs are removed at once, its fastest setting; ours
-keeps a log.
+``python -m bench.engine.peers.bullmq deliver|single|batch APPENDFSYNC COUNT [URL]``; prints messages per second:
+delivered, or only accepted, then held up by an hour as ours are. Finished jobs are removed at once, its fastest
+setting; ours keeps a log.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ _SOURCES = Path(__file__).with_name("bullmq")
 _INSTALLED = PEERS / "bullmq"
 _WARM_UP = 500
 _HOUR_MS = 3_600_000
+_INSTALL = ("install", "--ignore-scripts", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error")
 _INSTALL_LIMIT_S = 300
 _READY_LIMIT_S = 30.0
 
@@ -40,17 +41,8 @@ def installed() -> str:
     for source in _SOURCES.iterdir():
         shutil.copyfile(source, _INSTALLED / source.name)
     if not done.exists() or done.read_text() != wanted:
-        install = [
-            npm,
-            "install",
-            "--ignore-scripts",
-            "--no-package-lock",
-            "--no-audit",
-            "--no-fund",
-            "--loglevel=error",
-        ]
         ran = subprocess.run(
-            install, cwd=_INSTALLED, capture_output=True, text=True, timeout=_INSTALL_LIMIT_S, check=False
+            [npm, *_INSTALL], cwd=_INSTALLED, capture_output=True, text=True, timeout=_INSTALL_LIMIT_S, check=False
         )
         if ran.returncode != 0:
             raise ProcessFailed(f"npm install failed: {(ran.stderr.strip() or 'no output').splitlines()[-1]}")
