@@ -1,16 +1,13 @@
-"""The way of one attempt: signed, carried to its destination within its time, settled."""
+"""The way of one attempt: signed, and carried to its destination within its time."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
 
 from qsops import signing
-from qsops.engine.core.attempts import Attempt, Outcome
-from qsops.engine.core.journal import write_active
+from qsops.engine.core.attempts import Attempt, Outcome, Settled
 from qsops.engine.core.reports import report_ids
-from qsops.engine.core.settlement import close_canceled, settle
 from qsops.engine.deliveries.port import Deliver, Delivery, timed_out, without_framing
 from qsops.engine.engine import Engine
 from qsops.wire.delivery import delivery_headers
@@ -21,18 +18,11 @@ _log = logging.getLogger(__name__)
 
 
 class Courier:
-    """Takes attempts out and brings outcomes home; when to do so is the driver's business."""
+    """Takes attempts out and brings outcomes home; when to do so, and to write them down, is the driver's business."""
 
     def __init__(self, engine: Engine, deliver: Deliver) -> None:
         self._engine = engine
         self._deliver = deliver
-
-    async def announce(self, attempts: Sequence[Attempt]) -> None:
-        """Write down that ``attempts`` start now; nobody needs to wait for it."""
-        now_ms = self._engine.clock.now_ms()
-        started = [(attempt, now_ms) for attempt in attempts if not attempt.canceled]
-        if started:
-            await self._engine.database.submit(lambda connection: write_active(connection, started))
 
     async def carry(self, attempt: Attempt) -> Outcome:
         """Deliver ``attempt``; whatever becomes of it is an outcome, never an exception."""
@@ -48,16 +38,10 @@ class Courier:
             _log.exception("delivery of %s failed", attempt.message.message_id)
             return Outcome(error=f"delivery failed: {type(error).__name__}: {error}")
 
-    async def settle(self, attempt: Attempt, outcome: Outcome) -> None:
-        """Commit what ``outcome`` means."""
-        engine, now_ms = self._engine, self._engine.clock.now_ms()
-        ids = report_ids(attempt.message, engine.ids)
-        await engine.database.submit(lambda connection: settle(connection, attempt, outcome, now_ms, ids))
-
-    async def close(self, attempt: Attempt) -> None:
-        """Commit the end of a message that was taken back."""
-        now_ms = self._engine.clock.now_ms()
-        await self._engine.database.submit(lambda connection: close_canceled(connection, attempt, now_ms))
+    def settled(self, attempt: Attempt, outcome: Outcome) -> Settled:
+        """``outcome`` as of now, with the ids of the messages that it may cause."""
+        engine = self._engine
+        return Settled(attempt, outcome, engine.clock.now_ms(), report_ids(attempt.message, engine.ids))
 
     def _delivery(self, attempt: Attempt) -> Delivery:
         engine, message = self._engine, attempt.message
@@ -68,6 +52,6 @@ class Courier:
             now_s=engine.clock.now_ms() // 1000,
             jti=engine.ids.make("jwt_"),
         )
-        headers = delivery_headers(message, retried=attempt.retried, signature=signature)
+        headers = delivery_headers(message, retried=attempt.retried, signature=signature, region=engine.region)
         timeout_s = min(message.timeout_s or engine.plan.response_s, engine.plan.response_s)
         return Delivery(message.method, message.url, without_framing(headers), message.body, timeout_s)

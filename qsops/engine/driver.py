@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Awaitable, Callable
 from functools import partial
 from itertools import islice, takewhile
 from typing import Final
 
+from qsops.engine.core.agenda import next_chore_ms, run_chores
 from qsops.engine.core.attempts import Attempt
 from qsops.engine.core.due import due, next_due_ms
 from qsops.engine.courier import Courier
 from qsops.engine.engine import Engine
+from qsops.engine.recorder import Recorder
 
 __all__ = ["IN_FLIGHT_LIMIT", "Driver"]
 
@@ -27,7 +28,7 @@ _YOUNG_LIMIT: Final = 64
 _YOUNG_S: Final = 1.0
 #: A clock that was set, or a machine that slept, is noticed within a minute.
 _LOOK_AGAIN_S: Final = 60.0
-#: How long to wait for a database that is full or locked before the same operation is tried again.
+#: How long to wait for a database that cannot be read or written.
 _STORE_AGAIN_S: Final = 1.0
 
 
@@ -43,9 +44,10 @@ class Driver:
         self._courier = courier
         self._awake = awake
         self._limit = limit
-        #: Tasks by message, with the time each was started, the latest last.
-        self._in_flight: dict[int, tuple[asyncio.Task[None], float]] = {}
-        self._announcing: set[asyncio.Task[None]] = set()
+        self._recorder = Recorder(engine, self._on_recorded)
+        self._tasks: set[asyncio.Task[None]] = set()
+        #: When each attempt under way was started, by message, the latest last.
+        self._started_s: dict[int, float] = {}
         self._fault: BaseException | None = None
 
     async def run(self) -> None:
@@ -53,88 +55,105 @@ class Driver:
 
         A fault of ours in an attempt ends the driver with it: to go on would repeat that attempt for ever.
         """
-        while self._fault is None:
+        while self._fault is None and self._recorder.fault is None:
             self._awake.clear()
             try:
+                await self._do_chores()
                 self._start_due()
                 pause_s = self._pause_s()
             except sqlite3.OperationalError as error:
-                _log.warning("the database cannot be read, trying again in %s s: %s", _STORE_AGAIN_S, error)
+                _log.warning("the database cannot be used, trying again in %s s: %s", _STORE_AGAIN_S, error)
                 pause_s = _STORE_AGAIN_S
             await self._sleep(pause_s)
-        raise self._fault
+        raise self._fault or self._recorder.fault or AssertionError("the driver ended without a fault")
 
     async def drain(self, grace_s: float) -> int:
         """Wait up to ``grace_s`` for what is in flight, give up the rest; returns how many were given up."""
-        tasks = {*(task for task, _ in self._in_flight.values()), *self._announcing}
-        if not tasks:
-            return 0
-        _, late = await asyncio.wait(tasks, timeout=grace_s)
-        for task in late:
+        try:
+            async with asyncio.timeout(grace_s):
+                await asyncio.gather(*self._tasks, return_exceptions=True)
+                await self._recorder.drain()
+        except TimeoutError:
+            pass  # what is left is repeated by the next start
+        late = len(self._engine.in_flight)
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
-        return len(late)
+        self._recorder.give_up()
+        return late
+
+    async def _do_chores(self) -> None:
+        engine = self._engine
+        now_ms = engine.clock.now_ms()
+        at_ms = engine.database.read(next_chore_ms)
+        if at_ms is not None and at_ms <= now_ms:
+            await engine.database.submit(lambda connection: run_chores(connection, now_ms))
 
     def _start_due(self) -> None:
         room = self._room()
         if room <= 0:
             return
-        now_ms = self._engine.clock.now_ms()
-        attempts = self._engine.database.read(
-            lambda connection: due(connection, now_ms, limit=room, in_flight=self._in_flight)
+        engine = self._engine
+        now_ms, in_flight, most = engine.clock.now_ms(), engine.in_flight, engine.plan.global_parallelism
+        attempts = engine.database.read(
+            lambda connection: due(connection, now_ms, limit=room, in_flight=in_flight, per_account=most)
         )
-        if attempts:
-            # Before the deliveries, so that ACTIVE stands before their outcome in the log.
-            task = asyncio.create_task(self._insist(lambda: self._courier.announce(attempts)))
-            self._announcing.add(task)
-            task.add_done_callback(self._announcing.discard)
+        if not attempts:
+            return
+        # Before the deliveries, so that ACTIVE stands before their outcome in the log.
+        self._recorder.start([attempt for attempt in attempts if not attempt.canceled])
         for attempt in attempts:
-            task = asyncio.create_task(self._take(attempt))
-            self._in_flight[attempt.seq] = task, self._engine.clock.monotonic_s()
-            task.add_done_callback(partial(self._on_end, attempt.seq))
+            self._start(attempt)
+
+    def _start(self, attempt: Attempt) -> None:
+        self._engine.in_flight[attempt.seq] = attempt.account
+        self._started_s[attempt.seq] = self._engine.clock.monotonic_s()
+        if attempt.canceled:
+            self._recorder.close(attempt)
+            return
+        task = asyncio.create_task(self._take(attempt))
+        self._tasks.add(task)
+        task.add_done_callback(partial(self._on_end))
 
     async def _take(self, attempt: Attempt) -> None:
-        if attempt.canceled:
-            await self._insist(lambda: self._courier.close(attempt))
-            return
         outcome = await self._courier.carry(attempt)
-        await self._insist(lambda: self._courier.settle(attempt, outcome))
+        self._recorder.end(self._courier.settled(attempt, outcome))
 
-    def _on_end(self, seq: int, task: asyncio.Task[None]) -> None:
-        del self._in_flight[seq]
-        if not task.cancelled() and self._fault is None:
+    def _on_end(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and self._fault is None and task.exception() is not None:
             self._fault = task.exception()
-        self._awake.set()
+            self._awake.set()
 
-    async def _insist(self, store: Callable[[], Awaitable[None]]) -> None:
-        """Do not lose an outcome to a full disk: keep it until it can be written."""
-        while True:
-            try:
-                return await store()
-            except sqlite3.OperationalError as error:
-                _log.warning("the database cannot be written, trying again in %s s: %s", _STORE_AGAIN_S, error)
-            await asyncio.sleep(_STORE_AGAIN_S)
+    def _on_recorded(self, seqs: list[int]) -> None:
+        for seq in seqs:
+            del self._engine.in_flight[seq]
+            del self._started_s[seq]
+        self._awake.set()
 
     def _room(self) -> int:
         """How many attempts may be started."""
         since_s = self._engine.clock.monotonic_s() - _YOUNG_S
-        latest = islice(reversed(self._in_flight.values()), _YOUNG_LIMIT)
-        young = sum(1 for _ in takewhile(lambda flight: flight[1] > since_s, latest))
-        return min(self._limit - len(self._in_flight), _YOUNG_LIMIT - young)
+        latest = islice(reversed(self._started_s.values()), _YOUNG_LIMIT)
+        young = sum(1 for _ in takewhile(lambda started_s: started_s > since_s, latest))
+        return min(self._limit - len(self._started_s), _YOUNG_LIMIT - young)
 
     def _pause_s(self) -> float:
-        if len(self._in_flight) >= self._limit:
+        if len(self._started_s) >= self._limit:
             return _LOOK_AGAIN_S
         if self._room() <= 0:
             return _YOUNG_S
-        at_ms = self._engine.database.read(lambda connection: next_due_ms(connection, self._in_flight))
-        if at_ms is None:
-            return _LOOK_AGAIN_S
-        return min(_LOOK_AGAIN_S, max(0, at_ms - self._engine.clock.now_ms()) / 1000)
+        database, in_flight = self._engine.database, self._engine.in_flight
+        most = self._engine.plan.global_parallelism
+        times = (
+            database.read(lambda connection: next_due_ms(connection, in_flight, most)),
+            database.read(next_chore_ms),
+        )
+        now_ms = self._engine.clock.now_ms()
+        return min((max(0, at_ms - now_ms) / 1000 for at_ms in times if at_ms is not None), default=_LOOK_AGAIN_S)
 
     async def _sleep(self, pause_s: float) -> None:
         try:
-            async with asyncio.timeout(pause_s):
+            async with asyncio.timeout(min(pause_s, _LOOK_AGAIN_S)):
                 await self._awake.wait()
         except TimeoutError:
             return

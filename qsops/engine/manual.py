@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any, TypeVar
 
 from qsops.clock import ManualClock
+from qsops.engine.core.agenda import next_chore_ms, run_chores
 from qsops.engine.core.attempts import Attempt, Outcome
 from qsops.engine.core.due import due, next_due_ms
+from qsops.engine.core.journal import write_active
+from qsops.engine.core.settlement import close_canceled, settle
 from qsops.engine.courier import Courier
 from qsops.engine.driver import IN_FLIGHT_LIMIT
 from qsops.engine.engine import Engine
@@ -70,8 +74,11 @@ class ManualDriver:
         return await task
 
     def next_due_ms(self) -> int | None:
-        """When the next attempt falls due; None if no message is pending but those in flight."""
-        return self._engine.database.read(lambda connection: next_due_ms(connection, self._in_flight))
+        """When the next attempt, or chore, falls due; None if none is pending but what is in flight."""
+        read, in_flight = self._engine.database.read, self._engine.in_flight
+        most = self._engine.plan.global_parallelism
+        times = (read(lambda connection: next_due_ms(connection, in_flight, most)), read(next_chore_ms))
+        return min((at_ms for at_ms in times if at_ms is not None), default=None)
 
     async def aclose(self) -> None:
         """Give up what is in flight; it stays pending."""
@@ -80,6 +87,7 @@ class ManualDriver:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._in_flight.clear()
+        self._engine.in_flight.clear()
 
     async def _work(self) -> None:
         """Do all that can be done at this instant."""
@@ -87,31 +95,43 @@ class ManualDriver:
         while progress:
             await self._quiet()
             settled = await self._settle_finished()
+            busy = await self._do_chores()
             started = await self._start_due()
-            progress = settled or started
+            progress = settled or busy or started
+
+    async def _do_chores(self) -> bool:
+        at_ms, now_ms = self._engine.database.read(next_chore_ms), self._clock.now_ms()
+        if at_ms is None or at_ms > now_ms:
+            return False
+        await self._engine.database.submit(lambda connection: run_chores(connection, now_ms))
+        return True
 
     async def _start_due(self) -> bool:
-        now_ms, room = self._clock.now_ms(), self._limit - len(self._in_flight)
-        attempts = self._engine.database.read(
-            lambda connection: due(connection, now_ms, limit=room, in_flight=self._in_flight)
+        engine, now_ms, room = self._engine, self._clock.now_ms(), self._limit - len(self._in_flight)
+        most = engine.plan.global_parallelism
+        attempts = engine.database.read(
+            lambda connection: due(connection, now_ms, limit=room, in_flight=engine.in_flight, per_account=most)
         )
         for attempt in attempts:
             await self._start(attempt)
         return bool(attempts)
 
     async def _start(self, attempt: Attempt) -> None:
+        engine, now_ms = self._engine, self._clock.now_ms()
         if attempt.canceled:
-            await self._courier.close(attempt)
+            await engine.database.submit(lambda connection: close_canceled(connection, attempt, now_ms, engine.plan))
             return
-        await self._courier.announce([attempt])
+        await engine.database.submit(lambda connection: write_active(connection, [attempt], now_ms))
+        self._engine.in_flight[attempt.seq] = attempt.account
         self._in_flight[attempt.seq] = attempt, asyncio.create_task(self._courier.carry(attempt))
         await self._quiet()
 
     async def _settle_finished(self) -> bool:
         finished = [(attempt, task) for attempt, task in self._in_flight.values() if task.done()]
         for attempt, task in finished:
-            await self._courier.settle(attempt, task.result())
-            del self._in_flight[attempt.seq]
+            ended = self._courier.settled(attempt, task.result())
+            await self._engine.database.submit(partial(settle, ended=[ended], plan=self._engine.plan))
+            del self._in_flight[attempt.seq], self._engine.in_flight[attempt.seq]
         return bool(finished)
 
     async def _waits(self, task: asyncio.Task[Any]) -> bool:

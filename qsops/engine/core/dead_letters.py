@@ -8,7 +8,7 @@ from sqlite3 import Connection, Cursor
 from typing import Any
 
 from qsops.engine.core.attempts import Attempt, Outcome
-from qsops.engine.core.filters import Conditions, message_conditions
+from qsops.engine.core.filters import Conditions, trait_conditions
 from qsops.engine.core.pages import after, page_of
 from qsops.engine.core.rows import MESSAGE_COLUMNS, decode_headers, encode_headers, message_of_row
 from qsops.models import DeadLetter, DlqFilter, Page
@@ -21,7 +21,7 @@ _INSERT = """
 """
 _SELECT = """
     select d.n, d.time_ms{columns}
-    from dead_letters d join messages m on m.seq = d.message
+    from dead_letters d join messages m on m.seq = d.message join traits t on t.trait = m.trait
     where d.account = :account and d.n {beyond} :after and {conditions}
     order by d.n {direction} limit :limit
 """
@@ -101,7 +101,7 @@ def _conditions(wanted: DlqFilter) -> Conditions:
         # The number finds the row, the whole id has the last word.
         conditions.one_of("d.time_ms || '-' || d.n", "dlq_ids", wanted.dlq_ids)
     conditions.one_of("m.id", "ids", wanted.message_ids)
-    message_conditions(conditions, wanted)
+    trait_conditions(conditions, wanted)
     conditions.one_of("d.status", "statuses", wanted.response_statuses)
     conditions.between("d.time_ms", wanted.from_ms, wanted.to_ms)
     return conditions

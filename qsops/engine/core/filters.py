@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from qsops.models import CancelFilter, DlqFilter, LogFilter
 
-__all__ = ["Conditions", "message_conditions"]
+__all__ = ["Conditions", "trait_conditions"]
 
 _COLUMNS: Final = {
     "url": "urls",
@@ -22,9 +22,11 @@ _COLUMNS: Final = {
     "caller_ip": "caller_ips",
 }
 #: At least one label of the message is among those asked for.
-_LABELS: Final = (
-    "exists (select 1 from json_each(m.labels) own where own.value in (select value from json_each(:labels)))"
-)
+_LABELS: Final = """
+    t.trait in (
+        select trait from trait_labels where account = :account and label in (select value from json_each(:labels))
+    )
+"""
 
 
 @dataclass(slots=True)
@@ -57,9 +59,9 @@ class Conditions:
         return " and ".join(self.clauses) or "true"
 
 
-def message_conditions(conditions: Conditions, wanted: LogFilter | DlqFilter | CancelFilter) -> None:
-    """What ``wanted`` asks of ``messages m``, but for ids and dates; dead letters have no filter by host or path."""
+def trait_conditions(conditions: Conditions, wanted: LogFilter | DlqFilter | CancelFilter) -> None:
+    """What ``wanted`` asks of ``traits t``, within ``:account``; dead letters have no filter by host or path."""
     for column, field_name in _COLUMNS.items():
-        conditions.one_of(f"m.{column}", column, getattr(wanted, field_name, ()))
+        conditions.one_of(f"t.{column}", column, getattr(wanted, field_name, ()))
     if wanted.labels:
         conditions.where(_LABELS, labels=json.dumps(wanted.labels))

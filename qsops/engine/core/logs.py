@@ -2,79 +2,46 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from sqlite3 import Connection
 from typing import Any, Final
 
-from qsops.engine.core.filters import Conditions, message_conditions
+from qsops.engine.core.finding import find_lines
 from qsops.engine.core.pages import after, page_of
 from qsops.engine.core.redaction import redacted
-from qsops.engine.core.rows import MESSAGE_COLUMNS, decode_headers, message_of_row
-from qsops.models import LogEntry, LogFilter, Message, Page, State
+from qsops.engine.core.rows import MESSAGE_COLUMNS, MESSAGE_TABLES, decode_headers, message_of_row
+from qsops.models import LogEntry, LogFilter, Message, Page
 
 __all__ = ["read_logs"]
 
-_CHANGES = "l.seq, l.time_ms, l.state, l.next_ms, l.status, l.error, l.response_headers, l.response_body"
-_SELECT = """
-    select {changes}, {columns}
-    from log l join messages m on m.seq = l.message
-    where l.seq {beyond} :after and {conditions}
-    order by l.seq {direction} limit :limit
+_LINE: Final = """
+    select seq, message, time_ms, state, next_ms, status, error, response_headers, response_body from log where seq = ?
 """
-#: What a state filter means beyond itself (reference, sections 0.3 and 10).
-_MEANT: Final = {
-    State.IN_PROGRESS: (State.ACTIVE, State.RETRY, State.ERROR),
-    "CANCELLED": (State.CANCELED,),
-}
+_MESSAGE: Final = f"select {MESSAGE_COLUMNS} from {MESSAGE_TABLES} where m.seq = ?"
 
 
 def read_logs(
     connection: Connection, account: int, wanted: LogFilter, *, cursor: str | None, limit: int
 ) -> Page[LogEntry]:
     """One page of the entries that match."""
-    conditions = Conditions()
-    _choose_way(conditions, account, wanted)
-    _add_filters(conditions, wanted)
-    query = _SELECT.format(
-        changes=_CHANGES,
-        columns=MESSAGE_COLUMNS,
-        conditions=conditions.sql,
-        beyond=">" if wanted.earliest_first else "<",
-        direction="asc" if wanted.earliest_first else "desc",
-    )
     start = after(cursor, earliest_first=wanted.earliest_first)
-    known = {"after": start, "limit": limit + 1, **conditions.parameters}
-    return page_of(connection.execute(query, known), limit, lambda row: f"{row[1]}-{row[0]}", _entry)
+    lines = find_lines(connection, account, wanted, start, limit + 1)
+    return page_of(_rows(connection, lines), limit, lambda row: f"{row[2]}-{row[0]}", _entry)
 
 
-def _choose_way(conditions: Conditions, account: int, wanted: LogFilter) -> None:
-    """How the rows are found: by message, by state, or along the log, which is the order of the page anyway.
-
-    The planner would take the index of states for the account alone, and sort the whole log for each page; the plus
-    sign keeps it from that.
-    """
-    states = [meant for state in wanted.states for meant in _MEANT.get(state, (state,))]
-    if wanted.message_ids:
-        conditions.where(
-            "l.message in (select seq from messages where id in (select value from json_each(:ids)))",
-            ids=json.dumps(wanted.message_ids),
-        )
-    elif len(states) == 1:
-        conditions.where("l.account = :account and l.state = :state", account=account, state=states[0])
-        return
-    conditions.where("+l.account = :account", account=account)
-    conditions.one_of("+l.state", "states", states)
-
-
-def _add_filters(conditions: Conditions, wanted: LogFilter) -> None:
-    message_conditions(conditions, wanted)
-    conditions.between("l.time_ms", wanted.from_ms, wanted.to_ms)
+def _rows(connection: Connection, lines: Iterable[int]) -> Iterator[Sequence[Any]]:
+    """The lines with what each repeats of its message, and how large that is; most messages have several in a page."""
+    known: dict[int, tuple[dict[str, Any], bytes]] = {}
+    for line in lines:
+        row = connection.execute(_LINE, (line,)).fetchone()
+        if row[1] not in known:
+            message = redacted(message_of_row(connection.execute(_MESSAGE, (row[1],)).fetchone()))
+            known[row[1]] = _facts(message), message.body
+        yield (*row, *known[row[1]])
 
 
 def _entry(row: Sequence[Any]) -> LogEntry:
-    _, time_ms, state, next_ms, status, error, response_headers, response_body, *columns = row
-    message = redacted(message_of_row(columns))
+    _, _, time_ms, state, next_ms, status, error, response_headers, response_body, facts, _ = row
     return LogEntry(
         time_ms=time_ms,
         state=state,
@@ -83,7 +50,7 @@ def _entry(row: Sequence[Any]) -> LogEntry:
         error=error,
         response_headers=decode_headers(response_headers),
         response_body=response_body,
-        **_facts(message),
+        **facts,
     )
 
 

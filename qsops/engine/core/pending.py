@@ -5,9 +5,10 @@ from __future__ import annotations
 from sqlite3 import Connection
 from typing import Final
 
-from qsops.engine.core.filters import Conditions, message_conditions
+from qsops.engine.core.filters import Conditions, trait_conditions
+from qsops.engine.core.gates import withdraw
 from qsops.engine.core.journal import write_state
-from qsops.engine.core.rows import MESSAGE_COLUMNS, message_of_row
+from qsops.engine.core.rows import MESSAGE_COLUMNS, MESSAGE_TABLES, message_of_row
 from qsops.models import CancelFilter, Message, State
 
 __all__ = ["FIRST", "READABLE_AFTER_MS", "Place", "cancel", "read_message"]
@@ -15,20 +16,21 @@ __all__ = ["FIRST", "READABLE_AFTER_MS", "Place", "cancel", "read_message"]
 #: A finished message stays readable this long: clients publish, and look at once (reference, section 0.13).
 READABLE_AFTER_MS: Final = 60_000
 
-#: Where a pending message stands: when it falls due, and its number among equals.
-Place = tuple[int, int]
-FIRST: Final = (-1, -1)
+#: Where a pending message stands: whether it goes when it is due, when that is, and its number among equals.
+Place = tuple[int, int, int]
+FIRST: Final = (-1, -1, -1)
 
 _READ = f"""
-    select {MESSAGE_COLUMNS} from messages m join progress p on p.message = m.seq
+    select {MESSAGE_COLUMNS} from {MESSAGE_TABLES} join progress p on p.message = m.seq
     where m.id = :id and m.account = :account and p.cancel_requested_ms is null
       and (p.finished_ms is null or p.finished_ms > :readable_from)
 """
 _FIND = """
-    select p.due_ms, p.message from progress p join messages m on m.seq = p.message
-    where p.due_ms is not null and (p.due_ms, p.message) > (:after_due_ms, :after_message)
+    select p.stage, p.due_ms, p.message, m.trait
+    from progress p join messages m on m.seq = p.message join traits t on t.trait = m.trait
+    where p.due_ms is not null and (p.stage, p.due_ms, p.message) > (:stage, :due_ms, :message)
       and p.account = :account and p.cancel_requested_ms is null and {conditions}
-    order by p.due_ms, p.message limit :limit
+    order by p.stage, p.due_ms, p.message limit :limit
 """
 _REQUEST = "update progress set cancel_requested_ms = ? where message = ?"
 
@@ -43,19 +45,21 @@ def read_message(connection: Connection, account: int, message_id: str, now_ms: 
 def cancel(
     connection: Connection, account: int, wanted: CancelFilter, limit: int, now_ms: int, after: Place
 ) -> list[Place]:
-    """Take back the next ``limit`` pending messages that match, in the order they fall due; returns their places.
+    """Take back the next ``limit`` pending messages that match; returns their places.
 
-    None of them is tried again. CANCELED follows when the next attempt would have been due. Until then a message keeps
-    its place, so whoever goes on passes the last place as ``after``.
+    They are taken in the order they fall due, and those last that wait at a gate. None of them is tried again. CANCELED
+    follows when the next attempt would have been due. Until then a message keeps its place, so whoever goes on passes
+    the last place as ``after``.
     """
     conditions = _conditions(wanted)
     known = {"account": account, "limit": limit, **conditions.parameters}
-    known["after_due_ms"], known["after_message"] = after
-    found: list[Place] = connection.execute(_FIND.format(conditions=conditions.sql), known).fetchall()
-    for _, seq in found:
+    known["stage"], known["due_ms"], known["message"] = after
+    found = connection.execute(_FIND.format(conditions=conditions.sql), known).fetchall()
+    for *_, seq, trait in found:
         connection.execute(_REQUEST, (now_ms, seq))
-        write_state(connection, account, seq, State.CANCEL_REQUESTED, now_ms)
-    return found
+        write_state(connection, account, seq, trait, State.CANCEL_REQUESTED, now_ms)
+        withdraw(connection, seq, now_ms)
+    return [(stage, due_ms, seq) for stage, due_ms, seq, _ in found]
 
 
 def _conditions(wanted: CancelFilter) -> Conditions:
@@ -63,6 +67,6 @@ def _conditions(wanted: CancelFilter) -> Conditions:
     if wanted.message_ids:  # the other filters are ignored then (reference, section 2.4)
         conditions.one_of("m.id", "ids", wanted.message_ids)
         return conditions
-    message_conditions(conditions, wanted)
+    trait_conditions(conditions, wanted)
     conditions.between("m.created_ms", wanted.from_ms, wanted.to_ms)
     return conditions

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from qsops.clock import Ids
-from qsops.engine.core.attempts import Attempt, Outcome
+from qsops.engine.core.attempts import Attempt, Outcome, ReportIds
 from qsops.models import Callback, CallbackReport, Message
 from qsops.wire.callbacks import callback_body
 from qsops.wire.http import header
 
-__all__ = ["ReportIds", "report_ids", "report_message"]
-
-
-@dataclass(frozen=True, slots=True)
-class ReportIds:
-    """The ids of the messages that an attempt may cause; made before the outcome is settled."""
-
-    callback: str | None = None
-    failure_callback: str | None = None
+__all__ = ["report_ids", "report_message"]
 
 
 def report_ids(message: Message, ids: Ids) -> ReportIds:

@@ -5,111 +5,115 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from sqlite3 import Connection
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, Final
 
+from qsops.engine.core.traits import TRAIT_COLUMNS, trait_fields, trait_of
 from qsops.models import Callback, FlowControl, Headers, Message
 
-__all__ = ["MESSAGE_COLUMNS", "decode_headers", "encode_headers", "insert_message", "message_of_row"]
+__all__ = ["MESSAGE_COLUMNS", "MESSAGE_TABLES", "decode_headers", "encode_headers", "insert_message", "message_of_row"]
 
-_NAMES = (
-    *("id", "created_ms", "not_before_ms", "url", "method", "max_retries", "retry_delay", "timeout_s", "caller_ip"),
-    *("url_group", "endpoint", "queue", "schedule_id", "labels", "flow_control", "callback", "failure_callback"),
-    *("redact", "headers", "body"),
-)
-_FOR_LOOK_UP = ("account", "host", "path", "flow_control_key")
+#: What :func:`message_of_row` reads, from ``messages m`` and ``traits t``.
+MESSAGE_COLUMNS: Final = f"m.id, m.created_ms, m.not_before_ms, m.options, m.headers, m.body, {TRAIT_COLUMNS}"
+#: Where these stand; a query that joins more adds it behind.
+MESSAGE_TABLES: Final = "messages m join traits t on t.trait = m.trait"
 
-#: What :func:`message_of_row` reads, from ``messages m``.
-MESSAGE_COLUMNS = ", ".join(f"m.{name}" for name in _NAMES)
+_INSERT: Final = """
+    insert into messages (account, id, trait, created_ms, not_before_ms, options, headers, body)
+    values (?, ?, ?, ?, ?, ?, ?, ?)
+"""
 
-_INSERT = "insert into messages ({}) values ({})".format(
-    ", ".join((*_NAMES, *_FOR_LOOK_UP)), ", ".join(f":{name}" for name in (*_NAMES, *_FOR_LOOK_UP))
-)
+_to_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-def insert_message(connection: Connection, account: int, message: Message) -> int:
-    """Keep ``message``; returns its place in the order of acceptance."""
-    place = urlsplit(message.url)
-    row = {
-        "account": account,
-        "id": message.message_id,
-        "created_ms": message.created_at_ms,
-        "not_before_ms": message.not_before_ms,
-        "url": message.url,
-        "host": place.netloc.rpartition("@")[2],
-        "path": place.path,
-        "method": message.method,
-        "max_retries": message.max_retries,
-        "retry_delay": message.retry_delay,
-        "timeout_s": message.timeout_s,
-        "caller_ip": message.caller_ip,
-        "url_group": message.url_group,
-        "endpoint": message.endpoint,
-        "queue": message.queue,
-        "schedule_id": message.schedule_id,
-        "labels": _json(message.labels),
-        "flow_control_key": message.flow_control.key if message.flow_control else None,
-        "flow_control": _json(message.flow_control and asdict(message.flow_control)),
-        "callback": _json(message.callback and asdict(message.callback)),
-        "failure_callback": _json(message.failure_callback and asdict(message.failure_callback)),
-        "redact": _json(message.redact),
-        "headers": encode_headers(message.headers),
-        "body": message.body,
-    }
+def insert_message(connection: Connection, account: int, message: Message) -> tuple[int, int]:
+    """Keep ``message``; returns its place in the order of acceptance, and the number of its traits."""
+    trait = trait_of(connection, account, message)
+    row = (
+        *(account, message.message_id, trait, message.created_at_ms, message.not_before_ms),
+        *(_options(message), encode_headers(message.headers), message.body),
+    )
     seq = connection.execute(_INSERT, row).lastrowid
     assert seq is not None
-    return seq
+    return seq, trait
 
 
 def message_of_row(row: Sequence[Any]) -> Message:
     """The message of a row of :data:`MESSAGE_COLUMNS`."""
-    known = dict(zip(_NAMES, row, strict=True))
+    message_id, created_ms, not_before_ms, options, headers, body, *traits = row
     return Message(
-        message_id=known["id"],
-        created_at_ms=known["created_ms"],
-        not_before_ms=known["not_before_ms"],
-        url=known["url"],
-        method=known["method"],
-        max_retries=known["max_retries"],
-        retry_delay=known["retry_delay"],
-        timeout_s=known["timeout_s"],
-        caller_ip=known["caller_ip"],
-        url_group=known["url_group"],
-        endpoint=known["endpoint"],
-        queue=known["queue"],
-        schedule_id=known["schedule_id"],
-        labels=_texts(known["labels"]),
-        flow_control=FlowControl(**json.loads(known["flow_control"])) if known["flow_control"] else None,
-        callback=_callback(known["callback"]),
-        failure_callback=_callback(known["failure_callback"]),
-        redact=_texts(known["redact"]),
-        headers=decode_headers(known["headers"]),
-        body=known["body"],
+        message_id=message_id,
+        created_at_ms=created_ms,
+        not_before_ms=not_before_ms,
+        headers=decode_headers(headers),
+        body=body,
+        **trait_fields(traits),
+        **_decode_options(options),
     )
 
 
+@lru_cache(maxsize=1_024)
 def encode_headers(headers: Headers) -> str:
     """Headers as JSON text; their order and repetitions stay."""
-    return json.dumps(headers, ensure_ascii=False, separators=(",", ":"))
+    return _to_json(headers)
 
 
+@lru_cache(maxsize=1_024)
 def decode_headers(text: str | None) -> Headers:
     """The headers of :func:`encode_headers`; none for null."""
     return tuple((name, value) for name, value in json.loads(text)) if text else ()
 
 
-def _json(value: Any) -> str | None:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")) if value else None
+def _options(message: Message) -> str:
+    return _encode_options(
+        *(message.method, message.max_retries, message.retry_delay, message.timeout_s, message.flow_control),
+        *(message.callback, message.failure_callback, message.redact),
+    )
 
 
-def _texts(text: str | None) -> tuple[str, ...]:
-    return tuple(json.loads(text)) if text else ()
+@lru_cache(maxsize=1_024)
+def _encode_options(
+    method: str,
+    max_retries: int,
+    retry_delay: str | None,
+    timeout_s: int | None,
+    flow_control: FlowControl | None,
+    callback: Callback | None,
+    failure_callback: Callback | None,
+    redact: tuple[str, ...],
+) -> str:
+    options = {
+        "method": method,
+        "max_retries": max_retries,
+        "retry_delay": retry_delay,
+        "timeout_s": timeout_s,
+        "flow_control": flow_control and asdict(flow_control),
+        "callback": callback and asdict(callback),
+        "failure_callback": failure_callback and asdict(failure_callback),
+        "redact": redact,
+    }
+    return _to_json({name: value for name, value in options.items() if value not in (None, ())})
 
 
-def _callback(text: str | None) -> Callback | None:
-    if not text:
-        return None
+@lru_cache(maxsize=1_024)
+def _decode_options(text: str) -> dict[str, Any]:
+    """Nobody may change what comes back: it is shared."""
     known = json.loads(text)
-    known["headers"] = tuple((name, value) for name, value in known["headers"])
-    return Callback(**known)
+    return {
+        "method": known["method"],
+        "max_retries": known["max_retries"],
+        "retry_delay": known.get("retry_delay"),
+        "timeout_s": known.get("timeout_s"),
+        "flow_control": FlowControl(**known["flow_control"]) if known.get("flow_control") else None,
+        "callback": _callback(known.get("callback")),
+        "failure_callback": _callback(known.get("failure_callback")),
+        "redact": tuple(known.get("redact") or ()),
+    }
+
+
+def _callback(known: dict[str, Any] | None) -> Callback | None:
+    if not known:
+        return None
+    headers = tuple((name, value) for name, value in known["headers"])
+    return Callback(**{**known, "headers": headers})

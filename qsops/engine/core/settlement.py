@@ -2,78 +2,105 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from sqlite3 import Connection
+from typing import Final
 
-from qsops.engine.core.attempts import Attempt, Outcome
+from qsops.engine.core.attempts import Attempt, Settled
 from qsops.engine.core.dead_letters import bury
+from qsops.engine.core.gates import leave, place_of, step_back
 from qsops.engine.core.intake import accept
 from qsops.engine.core.journal import write_delivered, write_error, write_state
-from qsops.engine.core.reports import ReportIds, report_message
+from qsops.engine.core.reports import report_message
+from qsops.engine.core.retention import prune, prune_at_ms
 from qsops.engine.core.verdicts import Verdict, decide
+from qsops.engine.plans import Plan
 from qsops.models import State
 
 __all__ = ["close_canceled", "settle"]
 
-_NOT_REPORTED = ReportIds()
-_RETRY = "update progress set retried = ?, due_ms = ? where message = ?"
-_FINISH = "update progress set retried = ?, due_ms = null, finished_ms = ? where message = ?"
-_WAS_CANCELED = "select cancel_requested_ms is not null from progress where message = ?"
+_RETRY: Final = "update progress set retried = ?, due_ms = ?, stage = ? where message = ?"
+_FINISH: Final = "update progress set retried = ?, due_ms = null, finished_ms = ?, prune_ms = ? where message = ?"
+_WAS_CANCELED: Final = "select cancel_requested_ms is not null from progress where message = ?"
+#: A message with gates passes them before each attempt.
+_KNOCKS: Final = 1
 
 
-def settle(
-    connection: Connection, attempt: Attempt, outcome: Outcome, now_ms: int, report_ids: ReportIds = _NOT_REPORTED
-) -> None:
-    """Write down what ``outcome`` means for the message, and bring its callbacks on their way."""
-    attempt = _as_it_stands(connection, attempt, outcome)
-    verdict = decide(attempt, outcome, now_ms)
-    dlq_id = _record(connection, attempt, outcome, verdict, now_ms)
-    _advance(connection, attempt, verdict, now_ms)
-    _report(connection, attempt, outcome, now_ms, report_ids, dlq_id)
+def settle(connection: Connection, ended: Iterable[Settled], plan: Plan) -> None:
+    """Write down what each outcome means for its message, and bring its callbacks on their way."""
+    count = 0
+    for one in ended:
+        _settle(connection, one, plan)
+        count, now_ms = count + 1, one.at_ms
+    if count:
+        prune(connection, now_ms, count, plan)
 
 
-def close_canceled(connection: Connection, attempt: Attempt, now_ms: int) -> None:
+def close_canceled(connection: Connection, attempt: Attempt, now_ms: int, plan: Plan) -> None:
     """A message that was taken back has fallen due: it is over."""
-    write_state(connection, attempt.account, attempt.seq, State.CANCELED, now_ms)
-    connection.execute(_FINISH, (attempt.retried, now_ms, attempt.seq))
+    write_state(connection, attempt.account, attempt.seq, attempt.trait, State.CANCELED, now_ms)
+    connection.execute(_FINISH, (attempt.retried, now_ms, prune_at_ms(plan, now_ms), attempt.seq))
+    if attempt.gated:
+        leave(connection, attempt.seq, now_ms)
 
 
-def _as_it_stands(connection: Connection, attempt: Attempt, outcome: Outcome) -> Attempt:
+def _settle(connection: Connection, one: Settled, plan: Plan) -> None:
+    one = _as_it_stands(connection, one)
+    verdict = decide(one.attempt, one.outcome, one.at_ms)
+    dlq_id = _record(connection, one, verdict)
+    _advance(connection, one, verdict, plan, buried=dlq_id is not None)
+    if one.attempt.message.callback or one.attempt.message.failure_callback:
+        _report(connection, one, dlq_id)
+    if one.attempt.gated:
+        # After the callbacks, which keep the message's place in its queue.
+        ends = verdict.next_ms is None or one.attempt.canceled
+        (leave if ends else step_back)(connection, one.attempt.seq, one.at_ms)
+
+
+def _as_it_stands(connection: Connection, one: Settled) -> Settled:
     """A cancel that came while a failed attempt was under way prevents the next one."""
-    if outcome.delivered:
-        return attempt
-    (canceled,) = connection.execute(_WAS_CANCELED, (attempt.seq,)).fetchone()
-    return replace(attempt, canceled=bool(canceled))
+    if one.outcome.delivered:
+        return one
+    (canceled,) = connection.execute(_WAS_CANCELED, (one.attempt.seq,)).fetchone()
+    return replace(one, attempt=replace(one.attempt, canceled=bool(canceled))) if canceled else one
 
 
-def _record(connection: Connection, attempt: Attempt, outcome: Outcome, verdict: Verdict, now_ms: int) -> str | None:
+def _record(connection: Connection, one: Settled, verdict: Verdict) -> str | None:
     """The log entries of the outcome; returns the DLQ id of a message that has failed for good."""
+    attempt, outcome, now_ms = one.attempt, one.outcome, one.at_ms
     if verdict.state == State.DELIVERED:
         write_delivered(connection, attempt, outcome, now_ms)
         return None
     write_error(connection, attempt, outcome, now_ms, verdict.next_ms)
     if verdict.state == State.RETRY and attempt.canceled:
         return None  # what comes at ``next_ms`` is CANCELED
-    write_state(connection, attempt.account, attempt.seq, verdict.state, now_ms, verdict.next_ms)
+    write_state(connection, attempt.account, attempt.seq, attempt.trait, verdict.state, now_ms, verdict.next_ms)
     return bury(connection, attempt, outcome, now_ms) if verdict.state == State.FAILED else None
 
 
-def _advance(connection: Connection, attempt: Attempt, verdict: Verdict, now_ms: int) -> None:
+def _advance(connection: Connection, one: Settled, verdict: Verdict, plan: Plan, *, buried: bool) -> None:
+    attempt, retried = one.attempt, one.attempt.retried + 1
     if verdict.next_ms is None:
-        connection.execute(_FINISH, (attempt.retried + 1, now_ms, attempt.seq))
+        prune_ms = prune_at_ms(plan, one.at_ms, buried=buried)
+        connection.execute(_FINISH, (retried, one.at_ms, prune_ms, attempt.seq))
     else:
-        connection.execute(_RETRY, (attempt.retried + 1, verdict.next_ms, attempt.seq))
+        # One that was taken back passes no gate any more: when it is due, it is closed.
+        stage = _KNOCKS if attempt.gated and not attempt.canceled else 0
+        connection.execute(_RETRY, (retried, verdict.next_ms, stage, attempt.seq))
 
 
-def _report(
-    connection: Connection, attempt: Attempt, outcome: Outcome, now_ms: int, ids: ReportIds, dlq_id: str | None
-) -> None:
-    message = attempt.message
+def _report(connection: Connection, one: Settled, dlq_id: str | None) -> None:
+    attempt, ids = one.attempt, one.report_ids
+    message, place = attempt.message, place_of(connection, attempt.seq) if attempt.gated else None
     if message.callback and ids.callback:
-        told = report_message(message.callback, attempt, outcome, message_id=ids.callback, now_ms=now_ms)
-        accept(connection, attempt.account, told, now_ms)
+        told = report_message(message.callback, attempt, one.outcome, message_id=ids.callback, now_ms=one.at_ms)
+        accept(connection, attempt.account, told, one.at_ms, place=place)
     if message.failure_callback and ids.failure_callback and dlq_id:
         told = report_message(
-            message.failure_callback, attempt, outcome, message_id=ids.failure_callback, now_ms=now_ms, dlq_id=dlq_id
+            *(message.failure_callback, attempt, one.outcome),
+            message_id=ids.failure_callback,
+            now_ms=one.at_ms,
+            dlq_id=dlq_id,
         )
-        accept(connection, attempt.account, told, now_ms)
+        accept(connection, attempt.account, told, one.at_ms, place=place)
