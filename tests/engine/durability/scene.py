@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +12,7 @@ from qsops.clock import SeededIds, SystemClock
 from tests.engine.durability.engine import EngineProcess
 from tests.engine.durability.publisher import Publisher
 from tests.engine.durability.receiver import Receiver, receiving, seeded
-from tests.engine.durability.story import Story, pages_of, read_story
+from tests.engine.durability.story import Story, over_http, pages_of, read_story
 
 __all__ = ["Scene", "scene"]
 
@@ -25,17 +25,25 @@ _AFTER_S: Final = 0.02
 class Scene:
     """What plays on one database file. ``publisher`` and ``receiver`` live on the running loop, the engine does not."""
 
-    def __init__(self, database: Path, receiver: Receiver, lanes: Sequence[str], seed: int) -> None:
+    def __init__(
+        self,
+        database: Path,
+        receiver: Receiver,
+        lanes: Sequence[str],
+        seed: int,
+        environment: Mapping[str, str] | None,
+    ) -> None:
         self.receiver = receiver
         self.draw = SeededIds(SystemClock(), seed).uniform
         self.publisher = Publisher(receiver, lanes, self.draw)
         self.engine: EngineProcess
-        self._database = database
+        self.database = database
+        self._environment = environment
         self._port = 0
 
     async def start(self) -> None:
         """Start an engine over the file, where the one before it was."""
-        self.engine = await asyncio.to_thread(EngineProcess, self._database, self._port)
+        self.engine = await asyncio.to_thread(EngineProcess, self.database, self._port, self._environment)
         self._port, self.publisher.url = self.engine.port, self.engine.url
         self.publisher.up.set()
 
@@ -44,14 +52,21 @@ class Scene:
         self.publisher.up.clear()
         await asyncio.to_thread(self.engine.kill)
 
-    async def a_moment(self) -> None:
-        """Wait for some acceptances, and a little longer."""
+    async def a_moment(self, most: int = _ACCEPTANCES) -> None:
+        """Wait for some acceptances, up to ``most``, and a little longer."""
         accepted = self.publisher.ledger.accepted
-        enough = len(accepted) + int(self.draw() * _ACCEPTANCES)
+        enough = len(accepted) + int(self.draw() * most)
         async with asyncio.timeout(BOUND_S), self.receiver.progress:
             await self.receiver.progress.wait_for(lambda: len(accepted) >= enough)
         # Not a wait for something, but a moment that depends on nothing that was just answered.
         await asyncio.sleep(self.draw() * _AFTER_S)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """No new request within."""
+        self.publisher.up.clear()
+        yield
+        self.publisher.up.set()
 
     async def settled(self) -> Story:
         """End the load: the whole log, once all that is due has ended."""
@@ -60,26 +75,30 @@ class Scene:
         async with asyncio.timeout(BOUND_S):
             async with receiver.progress:
                 await receiver.progress.wait_for(lambda: ledger.due <= receiver.done)
-            while (story := await read_story(self.engine.url)).unfinished():
-                continue
+            async with over_http(self.engine.url) as get:
+                while (story := await read_story(get)).unfinished():
+                    continue
         return story
 
     async def letters(self) -> list[str]:
         """The ids of the messages in the dead letter queue."""
-        return [letter["messageId"] async for letter in pages_of(self.engine.url, "/v2/dlq", "messages")]
+        async with over_http(self.engine.url) as get:
+            return [letter["messageId"] async for letter in pages_of(get, "/v2/dlq", "messages")]
 
 
 @asynccontextmanager
-async def scene(folder: Path, seed: int, lanes: Sequence[str]) -> AsyncIterator[Scene]:
+async def scene(
+    folder: Path, seed: int, lanes: Sequence[str], environment: Mapping[str, str] | None = None
+) -> AsyncIterator[Scene]:
     """An engine that runs and is published to within; what plays is a function of ``seed``, but for the machine."""
     async with receiving(seeded(seed)) as receiver:
-        scene = Scene(folder / "engine.db", receiver, lanes, seed)
+        scene = Scene(folder / "engine.db", receiver, lanes, seed, environment)
         await scene.start()
         try:
             # A publisher that fails ends the scene with it.
             async with asyncio.TaskGroup() as group:
-                group.create_task(scene.publisher.run())
+                load = group.create_task(scene.publisher.run())
                 yield scene
-                await scene.publisher.rest()
+                load.cancel()
         finally:
             await asyncio.to_thread(scene.engine.terminate)

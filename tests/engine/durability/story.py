@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -11,7 +12,10 @@ import aiohttp
 from tests.engine.durability.engine import HEADERS
 from tests.engine.durability.ledger import NOT_DUE
 
-__all__ = ["FINAL", "Story", "pages_of", "read_story"]
+__all__ = ["FINAL", "Get", "Story", "over_http", "pages_of", "read_story"]
+
+#: Gives the answer to a path and its query.
+Get = Callable[[str, Mapping[str, str]], Awaitable[dict[str, Any]]]
 
 FINAL: Final = frozenset({"DELIVERED", "FAILED", "CANCELED"})
 
@@ -41,23 +45,33 @@ class Story:
         return self.states.keys() - self.ended_ms.keys() - self.waiting
 
 
-async def read_story(url: str) -> Story:
-    """The whole log of the engine at ``url``."""
+async def read_story(get: Get) -> Story:
+    """The whole log."""
     story = Story()
-    async for entry in pages_of(url, "/v2/events", "events"):
+    async for entry in pages_of(get, "/v2/events", "events"):
         story.add(entry)
     return story
 
 
-async def pages_of(url: str, path: str, key: str) -> AsyncIterator[dict[str, Any]]:
+async def pages_of(get: Get, path: str, key: str) -> AsyncIterator[dict[str, Any]]:
     """Every item of a listing, earliest first, page after page."""
     query = {"order": "earliestFirst"}
+    while True:
+        page = await get(path, query)
+        for item in page[key]:
+            yield item
+        if "cursor" not in page:
+            return
+        query["cursor"] = page["cursor"]
+
+
+@asynccontextmanager
+async def over_http(url: str) -> AsyncIterator[Get]:
+    """Asks the engine at ``url``."""
     async with aiohttp.ClientSession(headers=HEADERS) as http:
-        while True:
+
+        async def get(path: str, query: Mapping[str, str]) -> dict[str, Any]:
             async with http.get(url + path, params=query) as answer:
-                page = await answer.json()
-            for item in page[key]:
-                yield item
-            if "cursor" not in page:
-                return
-            query["cursor"] = page["cursor"]
+                return await answer.json()
+
+        yield get
