@@ -17,6 +17,7 @@ from qsops.engine.access import LOCAL, Access
 from qsops.engine.asgi import asgi_app
 from qsops.engine.courier import Courier
 from qsops.engine.deliveries.lifespan import AsgiApp
+from qsops.engine.deliveries.places import Places
 from qsops.engine.deliveries.socket import SocketDeliveries
 from qsops.engine.driver import IN_FLIGHT_LIMIT, Driver
 from qsops.engine.engine import Engine, open_engine
@@ -140,7 +141,7 @@ async def serving(
 
 @asynccontextmanager
 async def _driving(engine: Engine, awake: asyncio.Event, server: Server, limit: int) -> AsyncIterator[None]:
-    async with SocketDeliveries(limit) as deliver:
+    async with SocketDeliveries(limit, Places(engine.reachable)) as deliver:
         driver = Driver(engine, Courier(engine, deliver), awake, limit)
         running = asyncio.create_task(driver.run())
         # A driver that fails by a fault of ours ends the server: better no engine than one that delivers nothing.

@@ -78,8 +78,9 @@ def _rows(
     per_account: int | None,
 ) -> Cursor:
     """``limit`` rows and as many more as may be in flight, without those of accounts that have no room."""
-    counts = Counter(in_flight.values()).items() if per_account is not None else ()
-    full = [account for account, count in counts if count >= per_account]
+    full: list[int] = []
+    if per_account is not None:
+        full = [account for account, count in Counter(in_flight.values()).items() if count >= per_account]
     most = limit + len(in_flight)
     if not full:
         return connection.execute(query.format(not_of=""), (*bound, most))

@@ -9,10 +9,14 @@ from typing import Final
 from qsops.engine.core.attempts import Outcome
 from qsops.models import Headers
 
-__all__ = ["RESPONSE_LIMIT", "Deliver", "Delivery", "timed_out", "without_framing"]
+__all__ = ["CONNECT_TIMEOUT_S", "KEEP_ALIVE_S", "RESPONSE_LIMIT", "Deliver", "Delivery", "timed_out", "without_framing"]
 
 #: Of an answer's body this much is kept, for the log, the callbacks and the DLQ.
 RESPONSE_LIMIT: Final = 1024 * 1024
+CONNECT_TIMEOUT_S: Final = 10.0
+#: A connection lies unused this long: under the five seconds after which common servers hang up, since what is sent
+#: into a closing connection fails. It may lie twice as long before it is looked at again.
+KEEP_ALIVE_S: Final = 2.0
 
 _FRAMING: Final = frozenset(
     {

@@ -200,10 +200,10 @@ async def test_text_beyond_ascii_arrives_in_headers(serve: Serve, hook: Hook):
 async def test_a_fault_of_ours_ends_the_engine(serve: Serve, hook: Hook, monkeypatch: pytest.MonkeyPatch):
     """An attempt that cannot be settled for a reason we did not foresee is not repeated for ever."""
 
-    async def broken(*_: object) -> None:
+    def broken(*_: object) -> None:
         raise ZeroDivisionError("ours")
 
-    monkeypatch.setattr("qsops.engine.courier.Courier.settle", broken)
+    monkeypatch.setattr("qsops.engine.recorder.settle", broken)
 
     async def run() -> None:
         async with asyncio.timeout(10), serve() as running:
