@@ -25,6 +25,7 @@ from qsops.wire.values import (
 
 __all__ = [
     "DLQ_LIMIT",
+    "DLQ_PARAMETERS",
     "DLQ_PATH",
     "dead_letter_json",
     "deleted_json",
@@ -60,7 +61,7 @@ _FILTERS: Final = {
     "labels": "label",
     "flow_control_keys": "flowControlKey",
 }
-_PARAMETERS: Final = (
+DLQ_PARAMETERS: Final = (
     *_FILTERS.values(),
     *("callerIp", "callerIP", "responseStatus", "fromDate", "toDate", "order", "count", "cursor"),
 )
@@ -166,7 +167,7 @@ def parse_dlq_request(request: Request) -> tuple[DlqFilter, str | None, int | No
     :raises Rejected: 400 for an unknown parameter, or a value that does not parse.
     """
     parameters = Parameters(request.query)
-    parameters.allow_only((*_PARAMETERS, _IGNORED))
+    parameters.allow_only((*DLQ_PARAMETERS, _IGNORED))
     return _wanted(parameters)
 
 
@@ -175,7 +176,7 @@ def parse_dlq_bulk_request(request: Request) -> tuple[DlqFilter, str | None, int
 
     :raises Rejected: 400 for a parameter that is unknown, empty or does not parse; nothing is touched then.
     """
-    return _wanted(Parameters.of_bulk(request, _PARAMETERS, "dlqIds"))
+    return _wanted(Parameters.of_bulk(request, DLQ_PARAMETERS, "dlqIds"))
 
 
 def _wanted(parameters: Parameters) -> tuple[DlqFilter, str | None, int | None]:

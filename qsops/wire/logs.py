@@ -30,6 +30,7 @@ from qsops.wire.values import (
 
 __all__ = [
     "EVENTS_PATH",
+    "LOGS_PARAMETERS",
     "LOGS_PATH",
     "log_json",
     "logs_json",
@@ -53,6 +54,11 @@ _FILTERS: Final = {
     "paths": "path",
     "flow_control_keys": "flowControlKey",
 }
+#: What a listing may be asked for; parameters that are not among them are passed over.
+LOGS_PARAMETERS: Final = (
+    *_FILTERS.values(),
+    *("messageId", "messageIds", "callerIp", "callerIP", "fromDate", "toDate", "order", "count", "cursor"),
+)
 
 
 def _is_text(value: Any) -> bool:

@@ -25,6 +25,7 @@ from qsops.wire.values import (
 
 __all__ = [
     "CANCEL_LIMIT",
+    "CANCEL_PARAMETERS",
     "MESSAGES_PATH",
     "bulk_cancel_request",
     "cancel_request",
@@ -50,7 +51,7 @@ _FILTERS: Final = {
     "paths": "path",
     "flow_control_keys": "flowControlKey",
 }
-_PARAMETERS: Final = (*_FILTERS.values(), "messageIds", "callerIp", "callerIP", "fromDate", "toDate", "count")
+CANCEL_PARAMETERS: Final = (*_FILTERS.values(), "messageIds", "callerIp", "callerIP", "fromDate", "toDate", "count")
 
 
 def message_json(message: Message) -> dict[str, Any]:
@@ -160,7 +161,7 @@ def parse_bulk_cancel(request: Request) -> tuple[CancelFilter, int | None]:
 
     :raises Rejected: 400 for a parameter that is unknown, empty or does not parse; nothing is cancelled then.
     """
-    parameters = Parameters.of_bulk(request, _PARAMETERS, "messageIds")
+    parameters = Parameters.of_bulk(request, CANCEL_PARAMETERS, "messageIds")
     wanted = CancelFilter(**parameters.filters(_FILTERS))
     count = parameters.number("count", least=1, most=CANCEL_LIMIT)
     if ids := parameters.texts("messageIds"):

@@ -13,7 +13,7 @@ from qsops.wire.options.forwarding import decode_forwarded
 from qsops.wire.options.reading import Readers, read_all
 from qsops.wire.options.values import decode_method, decode_text, decode_whole
 
-__all__ = ["CALLBACK", "FAILURE_CALLBACK", "decode_callback", "encode_callback"]
+__all__ = ["CALLBACK", "CALLBACK_OPTIONS", "FAILURE_CALLBACK", "decode_callback", "encode_callback"]
 
 CALLBACK: Final = "Upstash-Callback"
 FAILURE_CALLBACK: Final = "Upstash-Failure-Callback"
@@ -25,6 +25,12 @@ _READERS: Final[Readers] = {
     "timeout": ("timeout_s", parse_duration),
     "delay": ("delay_s", parse_duration),
 }
+#: The rest of the header of each option of a callback, of either kind.
+CALLBACK_OPTIONS: Final = tuple(
+    f"{kind}{option}"
+    for kind in ("callback", "failure-callback")
+    for option in ("", *(f"-{name}" for name in _READERS))
+)
 
 
 def encode_callback(header: str, callback: Callback | None) -> Headers:
