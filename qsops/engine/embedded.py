@@ -17,6 +17,8 @@ from qsops.engine.deliveries.port import Delivery, timed_out
 from qsops.engine.deliveries.scripted import Answer, ScriptedReceiver, parse_answers
 from qsops.engine.engine import open_engine
 from qsops.engine.face.router import Face
+from qsops.engine.faults.deliveries import FaultyDeliveries
+from qsops.engine.faults.running import Faults
 from qsops.engine.manual import ManualDriver
 from qsops.models import Headers
 from qsops.wire.http import Request, Response
@@ -33,7 +35,7 @@ class Embedded:
     """An engine that is driven by its caller; also a transport for a client.
 
     :param clock: moved by :meth:`advance` and :meth:`settle` only.
-    :param seed: of the ids; the same seed and the same calls give the same logs.
+    :param seed: of the ids and of faults; the same seed and the same calls give the same logs.
     :param db: a path, or ``:memory:``.
     :param quota: the plan whose limits hold: free, payg or pro.
     :param token: one more account beside the vendor's four dev users; ``read_only_token`` is the same account's.
@@ -57,12 +59,15 @@ class Embedded:
         daily_limit: int | None = None,
     ) -> None:
         self.clock = clock
+        #: What goes wrong on purpose, at destinations and at the engine; ``engine.faults.add("503 30%")``.
+        self.faults = Faults(clock, seed)
         self._engine = open_engine(
             db,
             clock=clock,
             ids=SeededIds(clock, seed),
             quota=quota,
             wake=lambda: None,
+            faults=self.faults,
             own_token=token,
             read_only_token=read_only_token,
             region=region,
@@ -72,12 +77,20 @@ class Embedded:
         self._face = Face(self._engine)
         self._mounts = Mounts()
         self._apps: list[AppDeliveries] = []
-        self._driver = ManualDriver(self._engine, Courier(self._engine, self._mounts), clock)
+        self._driver = ManualDriver(
+            self._engine, Courier(self._engine, FaultyDeliveries(self._mounts, self.faults)), clock
+        )
         self._closed = False
 
     async def send(self, request: Request) -> Response:
-        """Answer ``request`` as the hosted service would; what it publishes waits for the clock to be moved."""
-        return await self._face.handle(request, _CALLER_IP)
+        """Answer ``request`` as the hosted service would; what it publishes waits for the clock to be moved.
+
+        The clock moves only if a fault of the engine has the answer wait for it.
+
+        :raises Unreachable: by a fault that was set, and OutcomeUnknown.
+        """
+        answer = self._face.handle(request, _CALLER_IP)
+        return await (self._driver.see_through(answer) if self.faults.slow_calls() else answer)
 
     def mount(self, url_prefix: str, app: AsgiApp) -> None:
         """Let ``app`` receive what goes to ``url_prefix`` or below. It sees whole paths; its lifespan is honoured."""

@@ -11,6 +11,7 @@ from qsops.clock import Clock, Ids
 from qsops.config.ranges import Network
 from qsops.config.vendor import REGION_HOSTS
 from qsops.engine.accounts import Accounts
+from qsops.engine.faults.running import Faults
 from qsops.engine.plans import Plan, plan_named
 from qsops.errors import SettingsError
 from qsops.sqlite import Database, migrations_in
@@ -37,6 +38,7 @@ class Engine:
     accounts: Accounts
     plan: Plan
     wake: Callable[[], None]
+    faults: Faults
     region: str | None = None
     burst_limit: int | None = None
     daily_limit: int | None = None
@@ -52,6 +54,7 @@ def open_engine(
     ids: Ids,
     quota: str,
     wake: Callable[[], None],
+    faults: Faults | None = None,
     own_token: str | None = None,
     read_only_token: str | None = None,
     dev_users: bool = True,
@@ -81,6 +84,7 @@ def open_engine(
         accounts,
         plan,
         wake,
+        Faults(clock) if faults is None else faults,
         region=told,
         burst_limit=burst_limit,
         daily_limit=daily_limit,

@@ -13,6 +13,8 @@ from qsops.engine.face.call import Call
 from qsops.engine.face.failures import error_response, of_database, of_rejection
 from qsops.engine.face.rates import Burst, is_counted
 from qsops.engine.face.routes import ROUTES, UNSERVED
+from qsops.engine.faults.calls import disturbed
+from qsops.engine.faults.running import OWN_PATHS
 from qsops.engine.plans import BODY_LIMIT, MESSAGE_LIMIT
 from qsops.engine.texts import no_such_endpoint
 from qsops.errors import Rejected
@@ -33,7 +35,16 @@ class Face:
         self._burst = Burst(engine.burst_limit)
 
     async def handle(self, request: Request, caller_ip: str) -> Response:
-        """The answer to ``request``; what goes wrong is an answer, too."""
+        """The answer to ``request``; what goes wrong is an answer, too.
+
+        :raises Unreachable: by a fault that was set, and OutcomeUnknown: the client gets no answer.
+        """
+        met = self._engine.faults.of_call(request)
+        if met is None:
+            return await self._answer(request, caller_ip)
+        return await disturbed(met, self._engine.clock, lambda: self._answer(request, caller_ip))
+
+    async def _answer(self, request: Request, caller_ip: str) -> Response:
         try:
             account = self.authenticate(request)
             left = self._count(request, account)
@@ -66,7 +77,7 @@ class Face:
         return BODY_LIMIT
 
     def _count(self, request: Request, account: Account) -> Headers:
-        if not is_counted(request.method, request.path):
+        if request.path.startswith(OWN_PATHS) or not is_counted(request.method, request.path):
             return ()
         return self._burst.spend(account.number, self._engine.clock.now_ms())
 

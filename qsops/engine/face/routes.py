@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from qsops.engine.face import dlq, keys, logs, messages, publishing
+from qsops.engine.face import dlq, faults, keys, logs, messages, publishing
 from qsops.engine.face.call import Handler
 from qsops.engine.plans import BATCH_LIMIT, BODY_LIMIT, MESSAGE_LIMIT
 
@@ -43,6 +43,12 @@ ROUTES: Final = (
     _route("GET", r"/v2/logs", logs.logs),
     _route("GET", r"/v2/keys", keys.get),
     _route("POST", r"/v2/keys/rotate", keys.rotate),
+    # Not QStash's: no client of the hosted service comes here by accident.
+    _route("GET", r"/qsops/faults", faults.list_all),
+    _route("POST", r"/qsops/faults", faults.add),
+    _route("DELETE", r"/qsops/faults", faults.clear),
+    _route("GET", r"/qsops/faults/([^/]+)", faults.get),
+    _route("DELETE", r"/qsops/faults/([^/]+)", faults.remove),
 )
 
 #: The first steps of paths that exist on the hosted service and answer 501 here.
