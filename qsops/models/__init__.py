@@ -33,7 +33,7 @@ from qsops.models.messages import (
     Publish,
     Receipt,
 )
-from qsops.models.workflow import Notified, Step, Trigger, Triggered, Waiter, WaitSpec
+from qsops.models.workflow import Notification, Notified, Step, Trigger, Triggered, Waiter, WaitSpec
 
 __all__ = [
     "DEFAULT_METHOD",
@@ -56,6 +56,7 @@ __all__ = [
     "LogEntry",
     "LogFilter",
     "Message",
+    "Notification",
     "Notified",
     "Page",
     "Publish",

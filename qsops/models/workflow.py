@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from qsops.models.messages import Headers, Publish
 
-__all__ = ["Notified", "Step", "Trigger", "Triggered", "WaitSpec", "Waiter"]
+__all__ = ["Notification", "Notified", "Step", "Trigger", "Triggered", "WaitSpec", "Waiter"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,19 @@ class Waiter:
     timeout_headers: Headers = ()
     run_id: str | None = None
     step: Step | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """An event that has happened, and what is told of it.
+
+    Without ``run_id`` it is for all who wait now, and lost if nobody does; with one it is for the run of that id, and
+    saved until the run waits for it.
+    """
+
+    event: str
+    body: bytes = b""
+    run_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,16 @@ import json
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from qsops.errors import SettingsError
 from qsops.models import Headers
 
-__all__ = ["Request", "Response", "canonical", "header", "path_id", "spelled"]
+__all__ = ["Request", "Response", "canonical", "header", "path_id", "path_rest", "path_step", "spelled"]
 
 # What is printable stays as it is spelled, escapes included: the signature is about the URL as given.
 _PRINTABLE: Final = "".join(map(chr, range(0x21, 0x7F)))
+_IS_JSON: Final = ("Content-Type", "application/json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,11 @@ class Request:
     query: str = ""
     headers: Headers = field(default=(), repr=False)
     body: bytes = b""
+
+    @classmethod
+    def of_json(cls, method: str, path: str, value: Any) -> Request:
+        """A request whose body is ``value`` as compact JSON."""
+        return cls(method, path, headers=(_IS_JSON,), body=_compact(value))
 
     @property
     def target(self) -> str:
@@ -47,8 +53,11 @@ class Response:
     @classmethod
     def of_json(cls, status: int, value: Any, headers: Headers = ()) -> Response:
         """An answer whose body is ``value`` as compact JSON."""
-        body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-        return cls(status, (("Content-Type", "application/json"), *headers), body)
+        return cls(status, (_IS_JSON, *headers), _compact(value))
+
+
+def _compact(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def header(headers: Headers, name: str) -> str | None:
@@ -77,3 +86,14 @@ def path_id(value: str) -> str:
     if not value.strip(". "):
         raise SettingsError(f"{value!r} is no id: name one")
     return quote(value, safe="")
+
+
+def path_step(path: str, number: int) -> str:
+    """Step ``number`` of a raw path, unescaped; 0 is the one before the first slash. Empty where there is none."""
+    steps = path.split("/")
+    return unquote(steps[number]) if number < len(steps) else ""
+
+
+def path_rest(path: str, prefix: str) -> str:
+    """What follows ``prefix/`` in a raw path, unescaped: an id that is any text may hold slashes itself."""
+    return unquote(path.removeprefix(f"{prefix}/"))

@@ -7,22 +7,19 @@ expect it.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import chain
 from typing import Any, Final
 from urllib.parse import quote, unquote
 
-from qsops.errors import Corrupt, Rejected, SettingsError
+from qsops.errors import Corrupt, SettingsError
 from qsops.models import Headers, ItemError, Publish, Receipt
-from qsops.wire import texts
+from qsops.wire.destinations import destination_of, is_url, target_of
 from qsops.wire.http import Request, Response, spelled
+from qsops.wire.items import BATCH_ITEMS_LIMIT, Item, parse_items
 from qsops.wire.names import check_name
-from qsops.wire.options import decode_options, encode_options
-from qsops.wire.options.reading import is_option
-from qsops.wire.query import TOKEN
-from qsops.wire.values import json_answer, json_body, text
+from qsops.wire.options import Defaults, decode_options, encode_options, no_defaults, with_defaults
+from qsops.wire.values import json_answer, text
 
 __all__ = [
     "BATCH_ITEMS_LIMIT",
@@ -44,32 +41,22 @@ PUBLISH_PATH: Final = "/v2/publish/"
 ENQUEUE_PATH: Final = "/v2/enqueue/"
 BATCH_PATH: Final = "/v2/batch"
 
-#: A hundred times what is worth its while in one request.
-BATCH_ITEMS_LIMIT: Final = 10_000
-
-_FOLDED: Final = re.compile(r"(https?):/(?=[^/])", re.IGNORECASE)
-_ESCAPED: Final = re.compile(r"https?%3a", re.IGNORECASE)
-
 
 def publish_request(publish: Publish) -> Request:
     """The request that publishes, or with ``publish.queue`` enqueues, one message.
 
     :raises SettingsError: the destination has parameters that QStash would take for its own.
     """
-    path, _, query = spelled(publish.destination).partition("?")
-    if any(map(_is_ours, query.split("&"))):
-        raise SettingsError(
-            f"destination {publish.destination!r}: parameters named upstash-… or {TOKEN} would not reach it, since "
-            "QStash takes them for its own; publish it in a batch"
-        )
+    path, query = target_of(publish.destination)
     prefix = PUBLISH_PATH if publish.queue is None else f"{ENQUEUE_PATH}{quote(publish.queue, safe='')}/"
     return Request("POST", prefix + path, query, encode_options(publish), publish.body)
 
 
-def parse_publish(request: Request) -> Publish:
+def parse_publish(request: Request, defaults: Defaults = no_defaults) -> Publish:
     """The message that a request to ``/v2/publish`` or ``/v2/enqueue`` carries.
 
-    Its destination is the rest of the path and of the query, as they are spelled on the wire.
+    Its destination is the rest of the path and of the query, as they are spelled on the wire. Where that is the name of
+    a URL group, it is given to ``defaults`` for the option headers that the group lends.
 
     :raises Rejected: 400, naming what does not parse.
     """
@@ -77,9 +64,9 @@ def parse_publish(request: Request) -> Publish:
     rest = request.path.removeprefix(PUBLISH_PATH)
     if request.path.startswith(ENQUEUE_PATH):
         queue, _, rest = request.path.removeprefix(ENQUEUE_PATH).partition("/")
-    own = "&".join(part for part in request.query.split("&") if not _is_ours(part))
-    destination = f"{_destination(rest)}?{own}" if own else _destination(rest)
-    publish = decode_options(destination, request.headers, request.body, request.query)
+    destination = destination_of(rest, request.query)
+    headers = _lent(destination, request.headers, request.query, defaults)
+    publish = decode_options(destination, headers, request.body, request.query)
     return publish if queue is None else _enqueued(publish, unquote(queue))
 
 
@@ -122,52 +109,25 @@ def _joined(message: Publish) -> dict[str, str]:
     return found
 
 
-def parse_batch(request: Request) -> list[Publish | ItemError]:
+def parse_batch(request: Request, defaults: Defaults = no_defaults) -> list[Publish | ItemError]:
     """The messages of a batch in order; an item that does not parse is an :class:`ItemError`, and the others stand.
+
+    ``defaults`` as for :func:`parse_publish`.
 
     :raises Rejected: 400 when the body is no array; 413 when it has over BATCH_ITEMS_LIMIT items.
     """
-    items = json_body(request.body)
-    if not isinstance(items, list):
-        raise Rejected(400, texts.invalid_body("a batch is an array of messages"))
-    if len(items) > BATCH_ITEMS_LIMIT:
-        raise Rejected(413, texts.batch_too_long(len(items), BATCH_ITEMS_LIMIT))
-    return [_parse_item(item) for item in items]
+
+    def read(item: Item) -> Publish:
+        headers = _lent(item.destination, item.headers, "", defaults)
+        publish = decode_options(item.destination, headers, item.body)
+        return _enqueued(publish, item.queue) if item.queue else publish
+
+    return parse_items(request, read)
 
 
-def _parse_item(item: Any) -> Publish | ItemError:
-    try:
-        if not isinstance(item, Mapping) or not text(item.get("destination")):
-            raise Rejected(400, texts.invalid_body("a message of a batch is an object with a destination"))
-        body, queue = _text_or_null(item, "body"), _text_or_null(item, "queue")
-        destination, headers = item["destination"], _item_headers(item.get("headers"))
-        # JSON can hold half of a surrogate pair, which neither the database nor the next request can.
-        "".join((destination, *chain.from_iterable(headers))).encode()
-        publish = decode_options(_repaired(destination), headers, body.encode())
-        return _enqueued(publish, queue) if queue else publish
-    except Rejected as error:
-        return ItemError(error.text)
-    except UnicodeEncodeError:
-        return ItemError(texts.invalid_body("a batch's message holds half of a surrogate pair"))
-
-
-def _text_or_null(item: Mapping[str, Any], name: str) -> str:
-    """The Python SDK sends null for the body and queue that were not given (reference, section 0.10)."""
-    value = item.get(name)
-    if not isinstance(value, str | None):
-        raise Rejected(400, texts.invalid_body(f"the {name} of a batch's message is a string"))
-    return value or ""
-
-
-def _item_headers(value: Any) -> Headers:
-    if value is None:
-        return ()
-    if not isinstance(value, Mapping):
-        raise Rejected(400, texts.invalid_body("the headers of a batch's message are an object"))
-    pairs = [(name, one) for name, many in value.items() for one in (many if isinstance(many, list) else [many])]
-    if not all(isinstance(one, str | int) for _, one in pairs if one is not None):
-        raise Rejected(400, texts.invalid_body("the headers of a batch's message have strings as values"))
-    return tuple((name, str(one)) for name, one in pairs if one is not None)
+def _lent(destination: str, headers: Headers, query: str, defaults: Defaults) -> Headers:
+    """``headers`` over those that the destination lends, where it is a group."""
+    return headers if is_url(destination) else with_defaults(headers, query, defaults(destination))
 
 
 def _enqueued(publish: Publish, queue: str) -> Publish:
@@ -243,18 +203,3 @@ def _parse_receipt(item: Any) -> Receipt:
     if not _is_receipt(item):
         raise Corrupt(f"QStash answered a publish without a messageId: {str(item)[:80]!r}")
     return Receipt(item["messageId"], text(item.get("url")), item.get("deduplicated") is True)
-
-
-def _is_ours(parameter: str) -> bool:
-    """Whether a raw part of a query is QStash's: what is left belongs to the destination, as it was spelled."""
-    return parameter.partition("=")[0] == TOKEN or is_option(parameter)
-
-
-def _destination(raw: str) -> str:
-    """The destination as its publisher spelled it; one that was escaped as a whole is unescaped."""
-    return _repaired(unquote(raw) if _ESCAPED.match(raw) else raw)
-
-
-def _repaired(destination: str) -> str:
-    """Proxies fold the ``//`` behind the scheme."""
-    return _FOLDED.sub(r"\1://", destination, count=1) if _FOLDED.match(destination) else destination

@@ -12,7 +12,7 @@ from qsops.errors import Rejected
 from qsops.wire import texts
 from qsops.wire.http import Request
 
-__all__ = ["EARLIEST_FIRST", "ORDERS", "TOKEN", "Parameters", "Values", "encode_query"]
+__all__ = ["EARLIEST_FIRST", "ORDERS", "TOKEN", "Parameters", "Values", "encode_query", "refuse_parameters"]
 
 ORDERS: Final = ("earliestFirst", "latestFirst")
 EARLIEST_FIRST: Final = ORDERS[0]
@@ -101,6 +101,10 @@ class Parameters:
             raise Rejected(400, texts.invalid_parameter(name, value, f"it is one of {', '.join(choices)}"))
         return value
 
+    def flag(self, name: str) -> bool:
+        """True or false, which is what an absent one is."""
+        return (self.choice(name, ("true", "false")) or "false") == "true"
+
     def filters(self, fields: Mapping[str, str]) -> dict[str, Any]:
         """The fields of a filter, by the names of their parameters; dates and the caller's address are in each."""
         return {
@@ -117,6 +121,14 @@ class Parameters:
         for name in self._values:
             if name not in known:
                 raise Rejected(400, texts.unknown_parameter(name))
+
+
+def refuse_parameters(request: Request) -> None:
+    """Refuse all parameters but the token.
+
+    :raises Rejected: 400.
+    """
+    Parameters(request.query).allow_only(())
 
 
 def _pairs(query: str) -> list[tuple[str, str]]:

@@ -10,23 +10,34 @@ from __future__ import annotations
 from typing import Final
 
 __all__ = [
+    "CRON_MISSING",
     "CRON_ON_PUBLISH",
     "DEDUPLICATION_ID_HAS_COLON",
     "INVALID_SCHEME",
     "INVALID_TOKEN",
     "NAME_LIMIT",
+    "NOTHING_TO_PIN",
+    "NOT_BEFORE_ON_SCHEDULE",
+    "NO_ENDPOINTS",
+    "PERIOD_WITHOUT_RATE",
     "READ_ONLY_TOKEN",
     "batch_too_long",
     "body_too_large",
     "dead_letter_not_found",
+    "flow_key_not_found",
     "invalid_body",
+    "invalid_event",
+    "invalid_field",
+    "invalid_flow_key",
     "invalid_header",
     "invalid_name",
     "invalid_parameter",
     "loopback_destination",
     "message_not_found",
     "not_served",
+    "queue_not_found",
     "quota_exceeded",
+    "schedule_not_found",
     "unknown_parameter",
     "unresolved_host",
     "url_group_not_found",
@@ -40,6 +51,11 @@ READ_ONLY_TOKEN: Final = "unable to authenticate: the token is read-only"
 DEDUPLICATION_ID_HAS_COLON: Final = "DeduplicationId cannot contain ':'"
 INVALID_SCHEME: Final = "invalid destination url: endpoint has invalid scheme, add http:// or https://"
 CRON_ON_PUBLISH: Final = "Upstash-Cron makes a schedule, not a message: POST /v2/schedules/{destination}"
+CRON_MISSING: Final = "invalid header Upstash-Cron: '': a schedule needs a cron expression, e.g. 0 12 * * *"
+NOT_BEFORE_ON_SCHEDULE: Final = "Upstash-Not-Before is not supported by schedules; Upstash-Delay delays each message"
+NO_ENDPOINTS: Final = "invalid request body: endpoints: it is a list of at least one endpoint"
+NOTHING_TO_PIN: Final = "nothing to pin: name parallelism, rate, or both"
+PERIOD_WITHOUT_RATE: Final = "invalid query parameter period: it comes with rate"
 
 
 def unresolved_host(host: str, resolver: str = "127.0.0.1:53") -> str:
@@ -83,6 +99,21 @@ def invalid_body(why: str) -> str:
     return f"invalid request body: {why}"
 
 
+def invalid_flow_key(key: str, limit: int) -> str:
+    """A flow-control key of no characters, or of too many."""
+    return f"invalid flow control key: {key[:100]!r}: it has 1 to {limit} characters"
+
+
+def invalid_event(event: str, limit: int) -> str:
+    """An event id, or the id of a workflow's run, of no characters, or of too many."""
+    return f"invalid event or workflow run id: {event[:100]!r}: it has 1 to {limit} characters"
+
+
+def invalid_field(name: str, value: object, why: str) -> str:
+    """A field of a JSON body that is missing, or not what it should be."""
+    return f"invalid request body: {name[:100]}: {str(value)[:100]!r}: {why}"
+
+
 def body_too_large(limit: int) -> str:
     """A body over the limit in bytes."""
     return f"request body too large, limit: {limit}"
@@ -111,3 +142,18 @@ def dead_letter_not_found(dlq_id: str) -> str:
 def url_group_not_found(name: str) -> str:
     """A destination without a scheme that names no URL group."""
     return f"url group not found: {name[:100]}"
+
+
+def queue_not_found(name: str) -> str:
+    """A queue that was never made, or was deleted."""
+    return f"queue not found: {name[:100]}"
+
+
+def schedule_not_found(schedule_id: str) -> str:
+    """A schedule that is unknown, or was deleted."""
+    return f"schedule not found: {schedule_id[:100]}"
+
+
+def flow_key_not_found(key: str) -> str:
+    """A flow-control key that no message has brought yet."""
+    return f"flow control key not found: {key[:100]}"

@@ -24,6 +24,7 @@ __all__ = [
     "headers_of",
     "json_answer",
     "json_body",
+    "listed",
     "number",
     "present",
     "text",
@@ -150,6 +151,17 @@ def json_body(body: bytes) -> Any:
         return json.loads(body)
     except (ValueError, RecursionError) as error:
         raise Rejected(400, texts.invalid_body("it is not JSON")) from error
+
+
+def listed(response: Response, what: str) -> list[Any]:
+    """The JSON array of an answer; a server written in Go says null for one that has nothing in it.
+
+    :raises Corrupt: when it is no array.
+    """
+    answer = json_answer(response)
+    if not isinstance(answer, list | None):
+        raise Corrupt(f"QStash answered a listing of {what} with no list: {str(answer)[:80]!r}")
+    return answer or []
 
 
 def json_answer(response: Response) -> Any:

@@ -5,7 +5,22 @@ Source: the table of request headers of QStash's publish endpoints, and what its
 
 from __future__ import annotations
 
-from qsops.wire.options.options import apply_overrides, decode_options, encode_options
+from qsops.wire.options.defaults import Defaults, check_defaults, no_defaults, with_defaults
+from qsops.wire.options.options import OPTION_HEADERS, apply_overrides, decode_options, encode_options
 from qsops.wire.options.reading import OPTION_PREFIX
+from qsops.wire.options.schedules import decode_schedule, encode_schedule, encode_template
 
-__all__ = ["OPTION_PREFIX", "apply_overrides", "decode_options", "encode_options"]
+__all__ = [
+    "OPTION_HEADERS",
+    "OPTION_PREFIX",
+    "Defaults",
+    "apply_overrides",
+    "check_defaults",
+    "decode_options",
+    "decode_schedule",
+    "encode_options",
+    "encode_schedule",
+    "encode_template",
+    "no_defaults",
+    "with_defaults",
+]

@@ -10,16 +10,31 @@ from qsops.errors import Rejected
 from qsops.models import FlowControl, Headers, Publish
 from qsops.wire import texts
 from qsops.wire.durations import format_duration, parse_duration
+from qsops.wire.http import canonical
 from qsops.wire.options import values
-from qsops.wire.options.callbacks import CALLBACK, FAILURE_CALLBACK, decode_callback, encode_callback
+from qsops.wire.options.callbacks import (
+    CALLBACK,
+    CALLBACK_OPTIONS,
+    FAILURE_CALLBACK,
+    decode_callback,
+    encode_callback,
+)
 from qsops.wire.options.forwarding import decode_content_type, decode_everything, decode_forwarded, encode_forwarded
 from qsops.wire.options.reading import OPTION_PREFIX, Readers, collect, read, read_all
 
-__all__ = ["apply_overrides", "decode_options", "encode_options"]
+__all__ = [
+    "CRON",
+    "OPTION_HEADERS",
+    "apply_overrides",
+    "decode_collected",
+    "decode_options",
+    "encode_options",
+    "forwards_everything",
+]
 
 _FLOW_KEY: Final = "Upstash-Flow-Control-Key"
 _FLOW_VALUE: Final = "Upstash-Flow-Control-Value"
-_CRON: Final = "upstash-cron"
+CRON: Final = "upstash-cron"
 _HEADER_FORWARD: Final = "upstash-header-forward"
 
 _READERS: Final[Readers] = {
@@ -34,8 +49,17 @@ _READERS: Final[Readers] = {
     "label": ("labels", values.decode_labels),
     "redact-fields": ("redact", values.decode_redact),
     # Of schedules: each message that one makes goes into this queue.
-    "queue-name": ("queue", values.decode_text),
+    "queue-name": ("queue", values.decode_queue),
 }
+#: The header of each option of a message, without those of forwarding, whose names are the publisher's.
+OPTION_HEADERS: Final = tuple(
+    canonical(OPTION_PREFIX + name)
+    for name in (
+        *_READERS,
+        *("flow-control-key", "flow-control-value", "header-forward"),
+        *CALLBACK_OPTIONS,
+    )
+)
 
 
 def encode_options(publish: Publish) -> Headers:
@@ -70,9 +94,17 @@ def decode_options(destination: str, headers: Headers, body: bytes = b"", query:
     :raises Rejected: 400, naming the header and its value; for ``Upstash-Cron``, too, which makes a schedule.
     """
     options = collect(headers, query)
-    if _CRON in options:
+    if CRON in options:
         # Passed over, it would send one message at once, and never again.
         raise Rejected(400, texts.CRON_ON_PUBLISH)
+    return decode_collected(destination, options, headers, body)
+
+
+def decode_collected(destination: str, options: Mapping[str, str], headers: Headers, body: bytes) -> Publish:
+    """The message that ``options`` ask for, as they were collected from ``headers`` and a query.
+
+    :raises Rejected: 400, naming the header and its value.
+    """
     fields = read_all(options, _READERS)
     return Publish(
         destination,
@@ -101,10 +133,18 @@ def apply_overrides(publish: Publish, headers: Headers) -> Publish:
     return replace(changed, queue=changed.queue or publish.queue)
 
 
+def forwards_everything(options: Mapping[str, str]) -> bool:
+    """Whether all headers of a request go on to the destination, as webhooks need it.
+
+    :raises Rejected: 400 when the option is neither true nor false.
+    """
+    everything = options.get(_HEADER_FORWARD)
+    return everything is not None and bool(read(_HEADER_FORWARD, everything, values.decode_flag))
+
+
 def _headers(options: Mapping[str, str], headers: Headers) -> Headers:
     forwarded = decode_forwarded(headers)
-    everything = options.get(_HEADER_FORWARD)
-    if everything is None or not read(_HEADER_FORWARD, everything, values.decode_flag):
+    if not forwards_everything(options):
         return (*decode_content_type(headers), *forwarded)
     named = {name for name, _ in forwarded}
     return (*(pair for pair in decode_everything(headers) if pair[0] not in named), *forwarded)

@@ -9,15 +9,17 @@ from qsops.errors import Rejected
 from qsops.models import FlowControl
 from qsops.wire import texts
 from qsops.wire.durations import format_duration, parse_duration
-from qsops.wire.names import LABELS_LIMIT, NAME_LIMIT, bounded
+from qsops.wire.names import LABELS_LIMIT, NAME_LIMIT, bounded, check_name
 
 __all__ = [
+    "LONGEST_PERIOD_S",
     "METHODS",
     "decode_deduplication_id",
     "decode_flag",
     "decode_flow_limits",
     "decode_labels",
     "decode_method",
+    "decode_queue",
     "decode_redact",
     "decode_text",
     "decode_whole",
@@ -27,7 +29,7 @@ __all__ = [
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _FLAGS: Final = {"true": True, "1": True, "false": False, "0": False}
 _LIMITS: Final = ("parallelism", "rate", "period")
-_LONGEST_PERIOD_S: Final = 7 * 86_400
+LONGEST_PERIOD_S: Final = 7 * 86_400
 
 _WHOLE: Final = re.compile(r"[0-9]{1,15}")
 #: The documents have ``headers`` in one place and ``header`` in others (reference, section 3).
@@ -58,6 +60,11 @@ def decode_flag(value: str) -> bool:
     if value.lower() not in _FLAGS:
         raise ValueError("it is true or false")
     return _FLAGS[value.lower()]
+
+
+def decode_queue(value: str) -> str:
+    """The name of a queue."""
+    return check_name("queue", value)
 
 
 def decode_labels(value: str) -> tuple[str, ...]:
@@ -111,6 +118,6 @@ def decode_flow_limits(key: str, value: str) -> FlowControl:
             raise ValueError(f"{name} is at least 1")
     if limits.keys() <= {"period"}:
         raise ValueError("it needs parallelism or rate")
-    if limits.get("period", 1) > _LONGEST_PERIOD_S:
+    if limits.get("period", 1) > LONGEST_PERIOD_S:
         raise ValueError("the period is at most a week")
     return FlowControl(key, limits.get("parallelism"), limits.get("rate"), limits.get("period", 1))
