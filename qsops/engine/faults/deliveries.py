@@ -35,5 +35,5 @@ async def _end(found: SetFault) -> Outcome:
     if found.fault.kind == "timeout":
         await asyncio.Event().wait()
     if found.fault.kind == "reset":
-        return Outcome(error=f"ClientOSError: [Errno 104] Connection reset by peer ({found})")
+        return Outcome(error=f"ConnectionResetError: [Errno 104] Connection reset by peer ({found})")
     return Outcome(found.fault.status, (("Content-Type", "text/plain"),), str(found).encode())

@@ -32,7 +32,7 @@ async def test_an_answer_is_lost_after_the_destination_had_it(engine: Embedded, 
     assert [got.body for got in receiver.received] == [b"x", b"x"]
     assert [dict(got.headers)["Upstash-Message-Id"] for got in receiver.received] == [message_id, message_id]
     (error,) = [entry for entry in await caller.logs() if entry["state"] == "ERROR"]
-    assert error["error"].startswith("ClientOSError: [Errno 104] Connection reset by peer (fault_1: ")
+    assert error["error"].startswith("ConnectionResetError: [Errno 104] Connection reset by peer (fault_1: ")
 
 
 async def test_a_reset_reads_like_the_real_one(engine: Embedded, caller: Caller):

@@ -2,12 +2,12 @@ import logging
 from contextlib import aclosing
 
 import pytest
-from uvicorn.protocols.http import auto
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from qsops.client.transport import HttpTransport
 from qsops.config.dev_users import DEV_USERS
+from qsops.engine import server
 from qsops.errors import OutcomeUnknown
 from qsops.wire.http import Request
 from tests.engine.served.conftest import Hook, Serve
@@ -30,7 +30,7 @@ async def test_an_unreachable_engine_hangs_up(
 
     A client cannot know whether its message was taken; it was only if the fault lets the engine do its part.
     """
-    monkeypatch.setattr(auto, "AutoHTTPProtocol", protocol)
+    monkeypatch.setattr(server, "http_protocol", lambda: protocol)
     with caplog.at_level(logging.WARNING):
         async with serve() as running, aclosing(HttpTransport(running.server.url)) as client:
             await running.caller.ask("POST", "/qsops/faults", {"fault": text})
