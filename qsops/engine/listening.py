@@ -13,23 +13,43 @@ from pathlib import Path
 
 from qsops.errors import SettingsError
 
-__all__ = ["is_on_loopback", "listen", "sole_owner", "write_whole"]
+__all__ = ["address_of", "is_loopback", "listen", "sole_owner", "write_whole"]
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A socket bound to ``port`` at ``host``; port 0 takes a free one. Nobody is let in before it is served.
+def address_of(host: str) -> str:
+    """The address that ``host`` stands for on this machine, as numbers: what is bound is what was looked at.
+
+    :raises SettingsError: when it stands for none.
+    """
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as error:
+        raise SettingsError(f"host: {host!r} has no address; name one of this machine's, e.g. 127.0.0.1") from error
+    # Clients write 127.0.0.1 where they mean localhost, so the older family goes first.
+    return str(min(found, key=lambda info: info[0] != socket.AF_INET)[4][0])
+
+
+def is_loopback(address: str) -> bool:
+    """Whether only this machine reaches what is bound to ``address``."""
+    return ip_address(address).is_loopback
+
+
+def listen(address: str, port: int) -> socket.socket:
+    """A socket bound to ``port`` at ``address``; port 0 takes a free one.
 
     :raises SettingsError: when the port cannot be had.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((host, port))
+        listener.bind((address, port))
     except OSError as error:
         listener.close()
         reason = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be had: {error.strerror}"
-        raise SettingsError(f"port: {port} on {host} {reason}; name another one, or 0 for any that is free") from error
+        raise SettingsError(
+            f"port: {port} on {address} {reason}; name another one, or 0 for any that is free"
+        ) from error
     return listener
 
 
@@ -57,8 +77,3 @@ def write_whole(path: Path, text: str) -> None:
     draft = path.with_name(f"{path.name}.new")
     draft.write_text(text)
     os.replace(draft, path)
-
-
-def is_on_loopback(listener: socket.socket) -> bool:
-    """Whether only this machine reaches ``listener``, by the address that it was bound to, however that was spelled."""
-    return ip_address(listener.getsockname()[0]).is_loopback

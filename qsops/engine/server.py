@@ -23,7 +23,7 @@ from qsops.engine.driver import IN_FLIGHT_LIMIT, Driver
 from qsops.engine.engine import Engine, open_engine
 from qsops.engine.face.guard import HEAD_LIMIT, Names
 from qsops.engine.face.router import Face
-from qsops.engine.listening import is_on_loopback, listen, sole_owner, write_whole
+from qsops.engine.listening import address_of, is_loopback, listen, sole_owner, write_whole
 from qsops.engine.protocol import http_protocol
 
 __all__ = ["DEFAULT_HOST", "DEFAULT_PORT", "Server", "serve", "serving"]
@@ -111,9 +111,9 @@ async def serving(
     in_flight_limit: int = IN_FLIGHT_LIMIT,
 ) -> AsyncIterator[Server]:
     """An engine that answers and delivers within the context, on the running loop; raises as :func:`serve`."""
-    with listen(host, port) as listener, sole_owner(db):
-        on_loopback = is_on_loopback(listener)
-        exposed = access.is_exposed(host, on_loopback=on_loopback)
+    address = address_of(host)
+    exposed = access.is_exposed(host, on_loopback=is_loopback(address))
+    with listen(address, port) as listener, sole_owner(db):
         awake = asyncio.Event()
         clock = SystemClock()
         engine = open_engine(
@@ -132,7 +132,7 @@ async def serving(
         )
         try:
             server = Server(host, listener.getsockname()[1])
-            names = Names(access.names, loopback=on_loopback)
+            names = Names(access.names, loopback=is_loopback(address))
             async with _driving(engine, awake, server, in_flight_limit), _answering(engine, listener, server, names):
                 yield server
         finally:

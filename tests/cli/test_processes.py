@@ -3,8 +3,10 @@ import socket
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
+from qsops.config.dev_users import DEV_USERS
 from qsops.stack.ports import LOOPBACK
 from tests.cli.conftest import Run
 from tests.standins.processes import ChildProcess
@@ -46,3 +48,23 @@ def test_the_engine_keeps_its_messages_at_the_projects_root(project: Path, run: 
                 (row,) = json.loads(run("logs", "--json").stdout)
                 assert row["message_id"] == published.stdout.strip()
     assert (project / ".qsops/engine.db").exists()
+
+
+def test_the_engine_takes_its_tokens_and_limits_from_outside(project: Path):
+    """An engine for others: its tokens from the environment, where no list of processes shows them, and its limits."""
+    tokens = {"QSOPS_ENGINE_TOKEN": "a-token-of-our-own", "QSOPS_ENGINE_READ_ONLY_TOKEN": "a-token-for-looking"}
+    command = [sys.executable, "-m", "qsops", "engine", "--host", "0.0.0.0", "--port", "0", "--db", ":memory:"]
+    command += ["--quota", "free", "--rate-limits", "--burst-limit", "3"]
+    with ChildProcess(command, cwd=project, environment=tokens) as engine:
+        url = f"http://127.0.0.1:{engine.wait_for_line(r'engine: http://0.0.0.0:([0-9]+)')[1]}/v2/keys"
+        asked = [
+            httpx.request(method, url, headers={"Authorization": f"Bearer {token}"}, trust_env=False)
+            for method, token in (
+                ("GET", DEV_USERS[0].token),
+                ("POST", tokens["QSOPS_ENGINE_READ_ONLY_TOKEN"]),
+                ("GET", tokens["QSOPS_ENGINE_READ_ONLY_TOKEN"]),
+                ("GET", tokens["QSOPS_ENGINE_TOKEN"]),
+            )
+        ]
+    assert [answer.status_code for answer in asked] == [401, 403, 200, 200]
+    assert asked[-1].headers["Burst-RateLimit-Limit"] == "3"
