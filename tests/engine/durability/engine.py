@@ -30,6 +30,13 @@ class EngineProcess(ChildProcess):
         self.url, number = self.wait_for_line(r"engine: (http://[^ ]+:(\d+))").groups()
         self.port = int(number)
 
+    def said(self) -> str:
+        """What it has printed since it was ready: nothing, unless something went wrong."""
+        lines = []
+        while not self._lines.empty():
+            lines.append(self._lines.get() or "")
+        return "".join(lines)
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Not one instruction of it runs within: its files stand as they are."""

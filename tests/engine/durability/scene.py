@@ -100,5 +100,8 @@ async def scene(
                 load = group.create_task(scene.publisher.run())
                 yield scene
                 load.cancel()
+        except BaseException as error:
+            error.add_note(f"the engine said:\n{scene.engine.said()}")
+            raise
         finally:
             await asyncio.to_thread(scene.engine.terminate)
