@@ -39,7 +39,8 @@ def asgi_app(face: Face, names: guard.Names = guard.LOOPBACK) -> AsgiApp:
         try:
             guard.check_size(head)
             guard.check(head.headers, names, _address(scope["server"]))
-            face.authenticate(head)
+            if not face.is_public(head):
+                face.authenticate(head)
             body = await _body(receive, head.headers, face.body_limit(head))
         except Rejected as error:
             return await _answer_unread(receive, send, of_rejection(error))

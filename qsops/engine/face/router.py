@@ -11,6 +11,7 @@ from qsops.engine.accounts import Account
 from qsops.engine.engine import Engine
 from qsops.engine.face.call import Call
 from qsops.engine.face.failures import error_response, of_database, of_rejection
+from qsops.engine.face.openapi.document import DOCUMENT_PATH, document_response
 from qsops.engine.face.rates import Burst, is_counted
 from qsops.engine.face.routes import ROUTES, UNSERVED
 from qsops.engine.faults.calls import disturbed
@@ -45,6 +46,8 @@ class Face:
         return await disturbed(met, self._engine.clock, lambda: self._answer(request, caller_ip))
 
     async def _answer(self, request: Request, caller_ip: str) -> Response:
+        if self.is_public(request):
+            return document_response()
         try:
             account = self.authenticate(request)
             left = self._count(request, account)
@@ -54,6 +57,10 @@ class Face:
             return of_rejection(error)
         except sqlite3.OperationalError as error:
             return of_database(error)
+
+    def is_public(self, request: Request) -> bool:
+        """Whether anybody may ask for it: the API's own document. Needs no body."""
+        return request.method == "GET" and request.path == DOCUMENT_PATH
 
     def authenticate(self, request: Request) -> Account:
         """Whose request it is, by its bearer token or its ``qstash_token`` parameter. Needs no body.
