@@ -28,6 +28,8 @@ EPOCH_MS = 1_767_225_600_000
 
 # Crockford's alphabet keeps the order of the bits in the order of the text, and has no look-alikes.
 _BASE32 = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = [first + second for first in _BASE32 for second in _BASE32]
+_SHIFTS = range(70, -1, -10)
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _SEQUENCE_BITS = 32
 
@@ -142,7 +144,8 @@ class SeededIds(_SortableIds):
 
 
 def _base32(value: int) -> str:
-    return "".join(_BASE32[(value >> shift) & 31] for shift in range(75, -1, -5))
+    """80 bits as 16 characters; an id is made for each message and each attempt, so they are looked up by twos."""
+    return "".join([_PAIRS[(value >> shift) & 1023] for shift in _SHIFTS])
 
 
 def utc(at_ms: int) -> datetime:

@@ -8,7 +8,7 @@ import logging
 from qsops import signing
 from qsops.engine.core.attempts import Attempt, Outcome, Settled
 from qsops.engine.core.reports import report_ids
-from qsops.engine.deliveries.port import Deliver, Delivery, timed_out, without_framing
+from qsops.engine.deliveries.port import Deliver, Delivery, timed_out
 from qsops.engine.engine import Engine
 from qsops.wire.delivery import delivery_headers
 
@@ -54,4 +54,4 @@ class Courier:
         )
         headers = delivery_headers(message, retried=attempt.retried, signature=signature, region=engine.region)
         timeout_s = min(message.timeout_s or engine.plan.response_s, engine.plan.response_s)
-        return Delivery(message.method, message.url, without_framing(headers), message.body, timeout_s)
+        return Delivery(message.method, message.url, headers, message.body, timeout_s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from qsops.models import Headers, Message
@@ -21,12 +22,27 @@ NON_RETRYABLE_STATUS: Final = 489
 NON_RETRYABLE_HEADER: Final = "Upstash-NonRetryable-Error"
 
 
+#: HTTP itself finds its way and its ends by these, so each connection makes its own: a publisher who forwards a
+#: Content-Length of his own would make of one request two, the second unsigned.
+_FRAMING: Final = frozenset(
+    {
+        "connection",
+        "content-length",
+        "expect",
+        "host",
+        "keep-alive",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+
+
 def delivery_headers(message: Message, *, retried: int, signature: str, region: str | None = None) -> Headers:
     """What goes with attempt ``retried`` (0 is the first) of ``message``. ``region`` is e.g. ``EU-CENTRAL-1``."""
-    # A forwarded header must not pass for one of QStash's own: a consumer that holds the signature trusts these.
-    found = [(name, value) for name, value in message.headers if not name.lower().startswith("upstash-")]
-    if not any(name.lower() == "user-agent" for name, _ in found):
-        found.append(("User-Agent", USER_AGENT))
     own = (
         ("Upstash-Signature", signature),
         ("Upstash-Message-Id", message.message_id),
@@ -36,7 +52,22 @@ def delivery_headers(message: Message, *, retried: int, signature: str, region: 
         ("Upstash-Caller-Ip", message.caller_ip),
         ("Upstash-Region", region),
     )
-    return (*found, *((name, value) for name, value in own if value is not None))
+    return (*_forwarded(message.headers), *[(name, value) for name, value in own if value is not None])
+
+
+@lru_cache(maxsize=1_024)
+def _forwarded(headers: Headers) -> Headers:
+    """What goes on of a message's own headers; many messages share them.
+
+    None of them may pass for one of QStash's own: a consumer that holds the signature trusts these.
+    """
+    names = [name.lower() for name, _ in headers]
+    kept = [
+        pair
+        for name, pair in zip(names, headers, strict=True)
+        if name not in _FRAMING and not name.startswith("upstash-")
+    ]
+    return (*kept,) if "user-agent" in names else (*kept, ("User-Agent", USER_AGENT))
 
 
 @dataclass(frozen=True, slots=True)

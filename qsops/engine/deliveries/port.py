@@ -9,7 +9,7 @@ from typing import Final
 from qsops.engine.core.attempts import Outcome
 from qsops.models import Headers
 
-__all__ = ["CONNECT_TIMEOUT_S", "KEEP_ALIVE_S", "RESPONSE_LIMIT", "Deliver", "Delivery", "timed_out", "without_framing"]
+__all__ = ["CONNECT_TIMEOUT_S", "KEEP_ALIVE_S", "RESPONSE_LIMIT", "Deliver", "Delivery", "timed_out"]
 
 #: Of an answer's body this much is kept, for the log, the callbacks and the DLQ.
 RESPONSE_LIMIT: Final = 1024 * 1024
@@ -17,23 +17,6 @@ CONNECT_TIMEOUT_S: Final = 10.0
 #: A connection lies unused this long: under the five seconds after which common servers hang up, since what is sent
 #: into a closing connection fails. It may lie twice as long before it is looked at again.
 KEEP_ALIVE_S: Final = 2.0
-
-_FRAMING: Final = frozenset(
-    {
-        "connection",
-        "content-length",
-        "expect",
-        "host",
-        "keep-alive",
-        "proxy-authorization",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    }
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
@@ -47,14 +30,6 @@ class Delivery:
     headers: Headers
     body: bytes
     timeout_s: float
-
-
-def without_framing(headers: Headers) -> Headers:
-    """``headers`` but for those by which HTTP itself finds its way and its ends.
-
-    A publisher who forwards a ``Content-Length`` of his own would make of one request two, the second unsigned.
-    """
-    return tuple((name, value) for name, value in headers if name.lower() not in _FRAMING)
 
 
 def timed_out(delivery: Delivery) -> Outcome:
