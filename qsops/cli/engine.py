@@ -42,6 +42,11 @@ def engine(
     ] = False,
     burst_limit: Annotated[int | None, typer.Option(help="Requests a second that an account may make.", min=0)] = None,
     daily_limit: Annotated[int | None, typer.Option(help="Messages a day that an account may send.", min=0)] = None,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TEXT", help="What goes wrong on purpose, e.g. '503 30% host=…'; repeatable."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Decides which attempts the faults meet.")] = 0,
     port_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the port there once requests are answered.")
     ] = None,
@@ -54,6 +59,7 @@ def engine(
     Examples:
       qsops engine
       qsops engine --port 0 --db :memory:
+      qsops engine --fault '503 30% for=5m' --fault 'engine 429 20%'
       QSOPS_ENGINE_TOKEN=… qsops engine --host 0.0.0.0 --allowed-host qstash.example.com
     """
     refuse_hosted(ctx, "engine")
@@ -77,6 +83,8 @@ def engine(
         region=region,
         burst_limit=burst_limit,
         daily_limit=daily_limit,
+        faults=fault or (),
+        seed=seed,
         port_file=port_file,
         on_ready=lambda url: typer.echo(f"engine: {url} (Ctrl-C stops it)"),
     )

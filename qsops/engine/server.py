@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final
 
 import uvicorn
 
-from qsops.clock import SystemClock, SystemIds
+from qsops.clock import Clock, SystemClock, SystemIds
 from qsops.engine.access import LOCAL, Access
 from qsops.engine.asgi import asgi_app
 from qsops.engine.courier import Courier
@@ -23,6 +23,8 @@ from qsops.engine.driver import IN_FLIGHT_LIMIT, Driver
 from qsops.engine.engine import Engine, open_engine
 from qsops.engine.face.guard import HEAD_LIMIT, Names
 from qsops.engine.face.router import Face
+from qsops.engine.faults.deliveries import FaultyDeliveries
+from qsops.engine.faults.running import Faults
 from qsops.engine.listening import address_of, is_loopback, listen, sole_owner, write_whole
 from qsops.engine.protocol import http_protocol
 
@@ -45,15 +47,18 @@ def serve(
     region: str | None = None,
     burst_limit: int | None = None,
     daily_limit: int | None = None,
+    faults: Sequence[str] = (),
+    seed: int = 0,
     port_file: Path | None = None,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Run until SIGINT or SIGTERM. Port 0 takes a free one; ``port_file`` and ``on_ready`` are told which.
 
+    ``faults`` are set from the start, as ``parse_fault`` reads them; ``seed`` decides whom they meet.
     ``port_file`` is written once requests are answered; it holds the port's number. ``on_ready`` gets the URL.
 
     :raises SettingsError: when others reach ``host`` and there is no token to keep them out, the port is taken, another
-        engine runs on ``db``, or there is no such plan or region.
+        engine runs on ``db``, or there is no such plan, region or fault.
     :raises Corrupt: when ``db`` cannot be read.
     """
 
@@ -67,6 +72,8 @@ def serve(
             region=region,
             burst_limit=burst_limit,
             daily_limit=daily_limit,
+            faults=faults,
+            seed=seed,
         ) as server:
             _stop_on_signals(server)
             if port_file is not None:
@@ -108,20 +115,23 @@ async def serving(
     region: str | None = None,
     burst_limit: int | None = None,
     daily_limit: int | None = None,
+    faults: Sequence[str] = (),
+    seed: int = 0,
     in_flight_limit: int = IN_FLIGHT_LIMIT,
 ) -> AsyncIterator[Server]:
     """An engine that answers and delivers within the context, on the running loop; raises as :func:`serve`."""
-    address = address_of(host)
+    clock = SystemClock()
+    address, set_faults = address_of(host), _faults(clock, faults, seed)
     exposed = access.is_exposed(host, on_loopback=is_loopback(address))
     with listen(address, port) as listener, sole_owner(db):
         awake = asyncio.Event()
-        clock = SystemClock()
         engine = open_engine(
             db,
             clock=clock,
             ids=SystemIds(clock),
             quota=quota,
             wake=awake.set,
+            faults=set_faults,
             own_token=access.token,
             read_only_token=access.read_only_token,
             dev_users=not exposed,
@@ -139,10 +149,17 @@ async def serving(
             engine.database.close()
 
 
+def _faults(clock: Clock, texts: Sequence[str], seed: int) -> Faults:
+    faults = Faults(clock, seed)
+    for text in texts:
+        faults.add(text)
+    return faults
+
+
 @asynccontextmanager
 async def _driving(engine: Engine, awake: asyncio.Event, server: Server, limit: int) -> AsyncIterator[None]:
     async with SocketDeliveries(limit, Places(engine.reachable)) as deliver:
-        driver = Driver(engine, Courier(engine, deliver), awake, limit)
+        driver = Driver(engine, Courier(engine, FaultyDeliveries(deliver, engine.faults)), awake, limit)
         running = asyncio.create_task(driver.run())
         # A driver that fails by a fault of ours ends the server: better no engine than one that delivers nothing.
         running.add_done_callback(lambda _: server.stop())

@@ -28,7 +28,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
-        self._parser: httptools.HttpResponseParser | None = None
+        self._parser = httptools.HttpResponseParser(self)
         self._answered: asyncio.Future[Outcome] | None = None
         self._closed = False
         self._keep = False
@@ -49,7 +49,6 @@ class Connection(asyncio.Protocol):
             raise ConnectionResetError("connection closed")
         self._clear()
         self._keep = False
-        self._parser = httptools.HttpResponseParser(self)
         self._answered = asyncio.get_running_loop().create_future()
         self._transport.write(request)
         try:
@@ -71,7 +70,7 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
-        if self._parser is None or self._answered is None or self._answered.done():
+        if self._answered is None or self._answered.done():
             return self.close()  # nobody asked
         try:
             self._parser.feed_data(data)
@@ -98,7 +97,6 @@ class Connection(asyncio.Protocol):
         self._framed = self._framed or name.lower() in _FRAMED
 
     def on_headers_complete(self) -> None:
-        assert self._parser is not None
         self._status = self._parser.get_status_code()
         self._head_complete = self._status >= _FINAL
 
@@ -108,7 +106,6 @@ class Connection(asyncio.Protocol):
             self._finish()
 
     def on_message_complete(self) -> None:
-        assert self._parser is not None
         if self._status < _FINAL and self._status != _SWITCHING:
             return self._clear()  # e.g. 103: the answer proper follows
         if self._answered is not None and not self._answered.done():
