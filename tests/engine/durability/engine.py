@@ -17,6 +17,7 @@ __all__ = ["HEADERS", "EngineProcess"]
 _PROJECT: Final = Path(__file__).parents[3]
 # The vendor's public development user 1 (reference 14).
 _TOKEN: Final = "eyJVc2VySUQiOiJkZWZhdWx0VXNlciIsIlBhc3N3b3JkIjoiZGVmYXVsdFBhc3N3b3JkIn0="
+_SAID_LINES: Final = 40
 HEADERS: Final = {"Authorization": f"Bearer {_TOKEN}"}
 
 
@@ -31,9 +32,9 @@ class EngineProcess(ChildProcess):
         self.port = int(number)
 
     def said(self) -> str:
-        """What it has printed since it was ready: nothing, unless something went wrong."""
-        lines = []
-        while not self._lines.empty():
+        """The first that it printed since it was ready: nothing, unless something went wrong."""
+        lines: list[str] = []
+        while not self._lines.empty() and len(lines) < _SAID_LINES:
             lines.append(self._lines.get() or "")
         return "".join(lines)
 
