@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from qsops.engine.core.attempts import Attempt, Settled
-from qsops.engine.core.journal import write_active
-from qsops.engine.core.settlement import close_canceled, settle
+from qsops.engine.core.settlement import close_canceled, settle, start
 from qsops.engine.engine import Engine
 
 __all__ = ["Recorder"]
@@ -100,7 +99,7 @@ class Recorder:
 
     def _record(self, connection: sqlite3.Connection, group: _Group) -> None:
         for attempts, at_ms in group.started:
-            write_active(connection, attempts, at_ms)
+            start(connection, attempts, at_ms)
         settle(connection, group.ended, self._engine.plan)
         for attempt, at_ms in group.closed:
             close_canceled(connection, attempt, at_ms, self._engine.plan)

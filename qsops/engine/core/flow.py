@@ -1,14 +1,30 @@
-"""Flow-control keys: their limits and windows as rows."""
+"""Flow-control keys as rows: their limits and windows, and who is under way."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from sqlite3 import Connection
-from typing import Final
+from typing import Any, Final
 
 from qsops.engine.core.limits import FlowLimits, Window
-from qsops.models import FlowControl
+from qsops.models import FlowControl, FlowKey
 
-__all__ = ["due_flows", "keep_window", "key_of", "limits_of", "next_wake_ms", "wake_at"]
+__all__ = [
+    "current_window",
+    "due_flows",
+    "flow_named",
+    "flow_number",
+    "flows",
+    "keep_window",
+    "key_of",
+    "limits_of",
+    "next_wake_ms",
+    "under_way",
+    "wake_at",
+]
+
+#: More keys than anybody reads; a listing has no pages.
+_LISTED: Final = 10_000
 
 #: Each message brings its limits along, unless they are pinned.
 _MEET: Final = """
@@ -19,11 +35,24 @@ _MEET: Final = """
         period_s = iif(pinned_rate, period_s, excluded.period_s)
     returning flow
 """
+_NUMBER: Final = "select flow from flow_keys where account = ? and key = ?"
 _LIMITS: Final = "select parallelism, rate, period_s, paused, window_ms, window_count from flow_keys where flow = ?"
 _KEEP: Final = "update flow_keys set window_ms = ?, window_count = ? where flow = ?"
+_UNDER_WAY: Final = "select count(*) from gated where flow = ? and passed > 0"
+_NOT_CALLED: Final = "select count(*) from gated where flow = ? and passed = 1"
 _WAKE: Final = "update flow_keys set wake_ms = ? where flow = ? and wake_ms is not ?"
 _NEXT: Final = "select min(wake_ms) from flow_keys where wake_ms is not null"
 _DUE: Final = "select flow from flow_keys where wake_ms is not null and wake_ms <= ? order by wake_ms, flow"
+_READ: Final = """
+    select f.key, f.parallelism, f.rate, f.period_s, f.paused, f.window_ms, f.window_count, f.pinned_parallelism,
+        f.pinned_rate,
+        (select count(*) from gated g where g.flow = f.flow and g.waits = 2),
+        (select count(*) from gated g where g.flow = f.flow and g.passed > 0),
+        (select count(*) from gated g where g.flow = f.flow and g.passed = 1)
+    from flow_keys f where f.account = ? and {} order by f.key limit ?
+"""
+_HOLDS: Final = "instr(f.key, ?) > 0"
+_IS: Final = "f.key = ?"
 
 
 def key_of(connection: Connection, account: int, flow: FlowControl) -> int:
@@ -33,15 +62,51 @@ def key_of(connection: Connection, account: int, flow: FlowControl) -> int:
     return int(number)
 
 
+def flow_number(connection: Connection, account: int, key: str) -> int | None:
+    """The number of ``key``, if a message or a pin has brought it."""
+    row = connection.execute(_NUMBER, (account, key)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def flows(connection: Connection, account: int, search: str | None, now_ms: int) -> list[FlowKey]:
+    """The keys that hold ``search``, or all, by name."""
+    rows = connection.execute(_READ.format(_HOLDS), (account, search or "", _LISTED))
+    return [_flow_key(row, now_ms) for row in rows]
+
+
+def flow_named(connection: Connection, account: int, key: str, now_ms: int) -> FlowKey | None:
+    """``key`` as it stands, if there is such a key."""
+    row = connection.execute(_READ.format(_IS), (account, key, 1)).fetchone()
+    return _flow_key(row, now_ms) if row else None
+
+
 def limits_of(connection: Connection, flow: int) -> tuple[FlowLimits, Window]:
-    """Limits and current window of a key."""
+    """Limits of a key, and its latest window."""
     parallelism, rate, period_s, paused, start_ms, count = connection.execute(_LIMITS, (flow,)).fetchone()
     return FlowLimits(parallelism, rate, period_s, bool(paused)), Window(start_ms, count)
+
+
+def current_window(connection: Connection, flow: int, limits: FlowLimits, latest: Window, now_ms: int) -> Window:
+    """The window that a call at ``now_ms`` falls into.
+
+    Who passed in the last window and was not called in it will be called in this one, so it counts here again: the rate
+    is of calls, and a driver without room may be late.
+    """
+    if not limits.is_over(latest, now_ms):
+        return latest
+    (carried,) = connection.execute(_NOT_CALLED, (flow,)).fetchone()
+    return Window(now_ms, carried)
 
 
 def keep_window(connection: Connection, flow: int, window: Window) -> None:
     """The calls that the window of a key has seen."""
     connection.execute(_KEEP, (window.start_ms, window.count, flow))
+
+
+def under_way(connection: Connection, flow: int) -> int:
+    """How many of its messages have passed, and have no answer yet."""
+    (count,) = connection.execute(_UNDER_WAY, (flow,)).fetchone()
+    return int(count)
 
 
 def wake_at(connection: Connection, flow: int, at_ms: int | None) -> None:
@@ -58,3 +123,24 @@ def next_wake_ms(connection: Connection) -> int | None:
 def due_flows(connection: Connection, now_ms: int) -> list[int]:
     """The keys that want to be looked at now."""
     return [flow for (flow,) in connection.execute(_DUE, (now_ms,))]
+
+
+def _flow_key(row: Sequence[Any], now_ms: int) -> FlowKey:
+    key, parallelism, rate, period_s, paused, start_ms, count, pinned_parallelism, pinned_rate, *counts = row
+    waiting, passed, not_called = counts
+    limits, window = FlowLimits(parallelism, rate, period_s), Window(start_ms, count)
+    if limits.is_over(window, now_ms):
+        window = Window(now_ms, not_called)
+    return FlowKey(
+        key=key,
+        wait_list=waiting,
+        parallelism_max=parallelism,
+        parallelism_count=passed,
+        rate_max=rate,
+        rate_count=window.count,
+        period_s=period_s,
+        period_start_s=window.start_ms // 1000,
+        paused=bool(paused),
+        pinned_parallelism=bool(pinned_parallelism),
+        pinned_rate=bool(pinned_rate),
+    )

@@ -7,18 +7,16 @@ may, and nobody polls. Everything is in the database, so a restart finds each me
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from sqlite3 import Connection
 from typing import Any, Final, NamedTuple
 
-from qsops.engine.core.flow import keep_window, key_of, limits_of, wake_at
-from qsops.engine.core.limits import admits, opens_ms
-from qsops.engine.core.queues import queue_of
+from qsops.engine.core.flow import current_window, keep_window, key_of, limits_of, under_way, wake_at
+from qsops.engine.core.limits import Window
+from qsops.engine.core.queues import forget_if_empty, room_of
 from qsops.models import Message
 
-__all__ = ["arrive_due", "enrol", "leave", "open_flow", "open_queue", "place_of", "step_back", "withdraw"]
-
-_AT_QUEUE: Final = 1
-_AT_FLOW: Final = 2
+__all__ = ["arrive_due", "begin", "enrol", "leave", "open_flow", "open_queue", "place_of", "step_back", "withdraw"]
 
 #: How many messages pass, or arrive, in one call: each holds up whoever waits for the next commit.
 _AT_ONCE: Final = 500
@@ -26,21 +24,32 @@ _AT_ONCE: Final = 500
 _ENROL: Final = "insert into gated (message, queue, flow, place) values (?, ?, ?, ?)"
 _READ: Final = "select message, queue, flow, place from gated where message = ?"
 _KNOCK: Final = "update progress set stage = 1, gated = 1, due_ms = ? where message = ?"
-_STAND: Final = """
-    update gated set waits = ?, ticket = (select coalesce(max(ticket), 0) + 1 from gated where {gate} = ? and waits = ?)
+#: Behind all who wait there. Whoever was brought back stands before them, under a ticket below 1.
+_AT_QUEUE: Final = """
+    update gated set passed = 0, waits = 1,
+        ticket = (
+            select max(coalesce(max(g.ticket), 0), 0) + 1 from gated g where g.queue = gated.queue and g.waits = 1
+        )
+    where message = ?
+"""
+_AT_FLOW: Final = """
+    update gated set passed = 0, waits = 2,
+        ticket = (
+            select max(coalesce(max(g.ticket), 0), 0) + 1 from gated g where g.flow = gated.flow and g.waits = 2
+        )
     where message = ?
 """
 _WAIT: Final = "update progress set stage = 2, gated = 1, due_ms = ? where message = ?"
-_PASS: Final = "update progress set stage = 0, gated = 1, due_ms = ? where message = ?"
-_SLOT: Final = "update gated set waits = 0, slot = 1 where message = ?"
-_NO_LONGER_WAITS: Final = "update gated set waits = 0 where message = ?"
+_PASS: Final = "update gated set waits = 0, passed = 1 where message = ?"
+_GO: Final = "update progress set stage = 0, gated = 1, due_ms = ? where message = ?"
+_BEGIN: Final = "update gated set passed = 2, waits = 0 where message = ?"
+_GOES: Final = "update progress set stage = 0 where message = ? and stage = 2"
 _TAKE_PLACE: Final = "update gated set waits = 0, place = message where message = ?"
-_GIVE_SLOT_BACK: Final = "update gated set slot = 0 where message = ?"
+_STEP_BACK: Final = "update gated set waits = 0, passed = 0 where message = ?"
 _DELETE: Final = "delete from gated where message = ?"
 _KNOCKING: Final = """
     select message from progress where stage = 1 and due_ms is not null and due_ms <= ? order by due_ms, message limit ?
 """
-_QUEUE: Final = "select parallelism, paused from queues where queue = ?"
 _PLACES: Final = "select count(distinct place) from gated where queue = ? and place is not null"
 #: Who held a place as the queue was paused goes on first.
 _NEXT_WITH_PLACE: Final = """
@@ -51,8 +60,7 @@ _NEXT_IN_QUEUE: Final = """
     select message, queue, flow, place from gated where queue = ? and waits = 1 and place is null
     order by ticket limit 1
 """
-_NEXT_AT_FLOW: Final = "select message from gated where flow = ? and waits = 2 order by ticket limit 1"
-_SLOTS: Final = "select count(*) from gated where flow = ? and slot = 1"
+_NEXT_AT_FLOW: Final = "select message from gated where flow = ? and waits = 2 order by ticket limit ?"
 #: It is closed when it would have been tried next: at once, if it only waited.
 _TO_BE_CLOSED: Final = "update progress set stage = 0 where message = ? and stage > 0"
 
@@ -63,20 +71,31 @@ class _Gated(NamedTuple):
     flow: int | None
     place: int | None
 
+    @property
+    def reports(self) -> bool:
+        """Whether it is a callback, which holds the place of another."""
+        return self.place is not None and self.place != self.message
+
 
 def enrol(
-    connection: Connection, account: int, seq: int, message: Message, now_ms: int, place: int | None = None
+    connection: Connection,
+    account: int,
+    seq: int,
+    message: Message,
+    now_ms: int,
+    *,
+    queue: int | None,
+    place: int | None = None,
 ) -> None:
-    """Bring a new message before its gates; one that is delayed comes when it is due.
+    """Bring a new message before its gates, ``queue`` by its number; one that is delayed comes when it is due.
 
     With ``place`` it is a callback: it passes freely, and keeps the place of that message until it has ended.
     """
     if place is not None:
         holder = _read(connection, place)
         connection.execute(_ENROL, (seq, holder.queue if holder else None, None, place))
-        connection.execute(_PASS, (message.not_before_ms, seq))
+        connection.execute(_GO, (message.not_before_ms, seq))
         return
-    queue = queue_of(connection, account, message.queue, now_ms) if message.queue is not None else None
     flow = key_of(connection, account, message.flow_control) if message.flow_control is not None else None
     connection.execute(_ENROL, (seq, queue, flow, None))
     if message.not_before_ms > now_ms:
@@ -96,9 +115,16 @@ def arrive_due(connection: Connection, now_ms: int) -> None:
         _arrive(connection, gated, now_ms)
 
 
+def begin(connection: Connection, seqs: Sequence[int]) -> None:
+    """Attempts of those that had passed were started, whoever was to be brought back meanwhile."""
+    for seq in seqs:
+        connection.execute(_BEGIN, (seq,))
+        connection.execute(_GOES, (seq,))
+
+
 def step_back(connection: Connection, seq: int, now_ms: int) -> None:
     """An attempt of ``seq`` failed and another follows: it keeps its place, and gives its call back."""
-    connection.execute(_GIVE_SLOT_BACK, (seq,))
+    connection.execute(_STEP_BACK, (seq,))
     gated = _read(connection, seq)
     if gated is not None and gated.flow is not None:
         open_flow(connection, gated.flow, now_ms)
@@ -114,6 +140,7 @@ def leave(connection: Connection, seq: int, now_ms: int) -> None:
         open_flow(connection, gated.flow, now_ms)
     if gated.queue is not None:
         open_queue(connection, gated.queue, now_ms)
+        forget_if_empty(connection, gated.queue)
 
 
 def withdraw(connection: Connection, seq: int, now_ms: int) -> None:
@@ -129,65 +156,65 @@ def place_of(connection: Connection, seq: int) -> int | None:
 
 
 def open_queue(connection: Connection, queue: int, now_ms: int) -> None:
-    """Let those go on whom ``queue`` has room for."""
-    for _ in range(_AT_ONCE):
-        gated = _next_of_queue(connection, queue)
-        if gated is None:
-            return
-        connection.execute(_NO_LONGER_WAITS if gated.place else _TAKE_PLACE, (gated.message,))
-        _pass_flow(connection, gated, now_ms)
+    """Let those go on whom ``queue`` has room for: no more at a time than its parallelism."""
+    while (gated := _next_of_queue(connection, queue)) is not None:
+        connection.execute(_TAKE_PLACE, (gated.message,))
+        _come_to_flow(connection, gated, now_ms)
 
 
 def open_flow(connection: Connection, flow: int, now_ms: int) -> None:
     """Let those go on whom the key ``flow`` admits, and note when time lets the next one pass."""
-    limits, window = limits_of(connection, flow)
-    under_way = 0 if limits.parallelism is None else connection.execute(_SLOTS, (flow,)).fetchone()[0]
-    waiting = connection.execute(_NEXT_AT_FLOW, (flow,)).fetchone()
-    for _ in range(_AT_ONCE):
-        passed = admits(limits, window, under_way, now_ms) if waiting else None
-        if passed is None:
-            break
-        connection.execute(_SLOT, waiting)
-        connection.execute(_PASS, (now_ms, *waiting))
-        keep_window(connection, flow, passed)
-        window, under_way = passed, under_way + 1
-        waiting = connection.execute(_NEXT_AT_FLOW, (flow,)).fetchone()
-    else:
+    limits, latest = limits_of(connection, flow)
+    window = current_window(connection, flow, limits, latest, now_ms)
+    room = limits.room(window, 0 if limits.parallelism is None else under_way(connection, flow))
+    most = _AT_ONCE if room is None else min(room, _AT_ONCE)
+    waiting = [seq for (seq,) in connection.execute(_NEXT_AT_FLOW, (flow, most + 1))]
+    passing = waiting[:most]
+    _pass(connection, passing, now_ms)
+    window = Window(window.start_ms, window.count + len(passing))
+    if waiting and window != latest:
+        keep_window(connection, flow, window)
+    rest = len(waiting) > len(passing)
+    if rest and len(passing) == _AT_ONCE:
         # More than one call may take: the rest comes at once, in the next.
-        return wake_at(connection, flow, now_ms if waiting else None)
-    return wake_at(connection, flow, opens_ms(limits, window, now_ms) if waiting else None)
+        return wake_at(connection, flow, now_ms)
+    return wake_at(connection, flow, limits.opens_ms(window) if rest else None)
 
 
 def _arrive(connection: Connection, gated: _Gated, now_ms: int) -> None:
-    if gated.queue is None:
-        return _pass_flow(connection, gated, now_ms)
-    _stand(connection, gated.message, _AT_QUEUE, gated.queue, now_ms)
-    return open_queue(connection, gated.queue, now_ms)
+    if gated.reports:
+        connection.execute(_GO, (now_ms, gated.message))
+    elif gated.queue is None:
+        _come_to_flow(connection, gated, now_ms)
+    else:
+        connection.execute(_AT_QUEUE, (gated.message,))
+        connection.execute(_WAIT, (now_ms, gated.message))
+        open_queue(connection, gated.queue, now_ms)
 
 
-def _pass_flow(connection: Connection, gated: _Gated, now_ms: int) -> None:
+def _come_to_flow(connection: Connection, gated: _Gated, now_ms: int) -> None:
     if gated.flow is None:
-        connection.execute(_PASS, (now_ms, gated.message))
-        return
-    _stand(connection, gated.message, _AT_FLOW, gated.flow, now_ms)
-    open_flow(connection, gated.flow, now_ms)
+        return _pass(connection, [gated.message], now_ms)
+    connection.execute(_AT_FLOW, (gated.message,))
+    connection.execute(_WAIT, (now_ms, gated.message))
+    return open_flow(connection, gated.flow, now_ms)
 
 
-def _stand(connection: Connection, seq: int, gate: int, number: int, now_ms: int) -> None:
-    column = "queue" if gate == _AT_QUEUE else "flow"
-    connection.execute(_STAND.format(gate=column), (gate, number, gate, seq))
-    connection.execute(_WAIT, (now_ms, seq))
+def _pass(connection: Connection, seqs: list[int], now_ms: int) -> None:
+    for seq in seqs:
+        connection.execute(_PASS, (seq,))
+        connection.execute(_GO, (now_ms, seq))
 
 
 def _next_of_queue(connection: Connection, queue: int) -> _Gated | None:
-    row = connection.execute(_QUEUE, (queue,)).fetchone()
-    if row is None or row[1]:  # deleted, or paused
+    room = room_of(connection, queue)
+    if room == 0:  # it is paused
         return None
     held = connection.execute(_NEXT_WITH_PLACE, (queue,)).fetchone()
     if held is not None:
         return _Gated(*held)
     (taken,) = connection.execute(_PLACES, (queue,)).fetchone()
-    following = connection.execute(_NEXT_IN_QUEUE, (queue,)).fetchone() if taken < row[0] else None
+    following = connection.execute(_NEXT_IN_QUEUE, (queue,)).fetchone() if taken < room else None
     return _Gated(*following) if following else None
 
 

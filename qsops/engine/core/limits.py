@@ -1,10 +1,14 @@
-"""What a flow-control key lets pass: a pure decision over the calls of its window and those under way."""
+"""What a flow-control key lets pass: pure decisions over the calls of its window and those under way.
+
+The windows of the rate are fixed: one begins with the first call after the last has ended, and lasts a period. So two
+windows that follow each other may together hold twice the rate within less than a period, as on the hosted service.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-__all__ = ["FlowLimits", "Window", "admits", "opens_ms"]
+__all__ = ["FlowLimits", "Window"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,26 +28,25 @@ class FlowLimits:
     period_s: int
     paused: bool = False
 
-    def window_at(self, window: Window, now_ms: int) -> Window:
-        """The window that a call at ``now_ms`` falls into: a new one begins with the first call after the last."""
-        return Window(now_ms, 0) if now_ms >= self._end_ms(window) else window
+    def is_over(self, window: Window, now_ms: int) -> bool:
+        """Whether a call at ``now_ms`` falls into a later window than ``window``."""
+        return now_ms >= self._end_ms(window)
+
+    def room(self, window: Window, under_way: int) -> int | None:
+        """How many may pass at once, in the current ``window``; None is any number."""
+        if self.paused:
+            return 0
+        rooms = [
+            *(() if self.parallelism is None else (self.parallelism - under_way,)),
+            *(() if self.rate is None else (self.rate - window.count,)),
+        ]
+        return max(0, min(rooms)) if rooms else None
+
+    def opens_ms(self, window: Window) -> int | None:
+        """When time alone lets somebody pass, in the current ``window``; None where it waits for something else."""
+        if self.paused or self.rate is None or window.count < self.rate:
+            return None
+        return self._end_ms(window)
 
     def _end_ms(self, window: Window) -> int:
         return window.start_ms + self.period_s * 1000
-
-
-def admits(limits: FlowLimits, window: Window, under_way: int, now_ms: int) -> Window | None:
-    """The window with one more call in it, if one may pass now; else None."""
-    current = limits.window_at(window, now_ms)
-    if limits.paused or (limits.parallelism is not None and under_way >= limits.parallelism):
-        return None
-    if limits.rate is not None and current.count >= limits.rate:
-        return None
-    return replace(current, count=current.count + 1)
-
-
-def opens_ms(limits: FlowLimits, window: Window, now_ms: int) -> int | None:
-    """When time alone lets the next call pass; None where it waits for something else, or for nothing."""
-    if limits.paused or limits.rate is None or limits.window_at(window, now_ms).count < limits.rate:
-        return None
-    return limits._end_ms(window)

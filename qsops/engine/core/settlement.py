@@ -1,30 +1,36 @@
-"""Settling an attempt: its log entries, the next try or the end, and the callbacks, all in one transaction."""
+"""Attempts as they begin and end: their log entries, the next try or the end, and the callbacks, in one transaction."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from sqlite3 import Connection
 from typing import Final
 
 from qsops.engine.core.attempts import Attempt, Settled
 from qsops.engine.core.dead_letters import bury
-from qsops.engine.core.gates import leave, place_of, step_back
+from qsops.engine.core.gates import begin, leave, place_of, step_back
 from qsops.engine.core.intake import accept
-from qsops.engine.core.journal import write_delivered, write_error, write_state
+from qsops.engine.core.journal import write_active, write_delivered, write_error, write_state
 from qsops.engine.core.reports import report_message
 from qsops.engine.core.retention import prune, prune_at_ms
 from qsops.engine.core.verdicts import Verdict, decide
 from qsops.engine.plans import Plan
 from qsops.models import State
 
-__all__ = ["close_canceled", "settle"]
+__all__ = ["close_canceled", "settle", "start"]
 
 _RETRY: Final = "update progress set retried = ?, due_ms = ?, stage = ? where message = ?"
 _FINISH: Final = "update progress set retried = ?, due_ms = null, finished_ms = ?, prune_ms = ? where message = ?"
 _WAS_CANCELED: Final = "select cancel_requested_ms is not null from progress where message = ?"
 #: A message with gates passes them before each attempt.
 _KNOCKS: Final = 1
+
+
+def start(connection: Connection, started: Sequence[Attempt], at_ms: int) -> None:
+    """Write down that attempts were started."""
+    write_active(connection, started, at_ms)
+    begin(connection, [attempt.seq for attempt in started if attempt.gated])
 
 
 def settle(connection: Connection, ended: Iterable[Settled], plan: Plan) -> None:

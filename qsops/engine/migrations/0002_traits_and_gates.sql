@@ -156,6 +156,7 @@ create trigger log_grows after insert on log begin
   where excluded.from_ms < from_ms or excluded.to_ms > to_ms;
 end;
 
+-- deleted: nobody sees it any more; it goes once its last message is over.
 create table queues (
   queue integer primary key,
   account integer not null,
@@ -164,6 +165,7 @@ create table queues (
   updated_ms integer not null,
   parallelism integer not null default 1,
   paused integer not null default 0,
+  deleted integer not null default 0,
   unique (account, name)
 ) strict;
 
@@ -188,21 +190,20 @@ create table flow_keys (
 create index flow_wakes on flow_keys (wake_ms) where wake_ms is not null;
 
 -- An unfinished message with a queue or a flow-control key. place: the message whose place in the queue it holds: its
--- own, or as a callback that of the message it tells of; slot: it counts among the calls under way of its key. waits: at
--- which gate it stands (1 queue, 2 flow control), in the order of its ticket.
+-- own, or as a callback that of the message it tells of. waits: at which gate it stands (1 queue, 2 flow control), in the
+-- order of its ticket. passed: 1, it has passed its gates and may be called; 2, its call has begun.
 create table gated (
   message integer primary key,
   queue integer,
   flow integer,
   place integer,
-  slot integer not null default 0,
   waits integer not null default 0,
-  ticket integer
+  ticket integer,
+  passed integer not null default 0
 ) strict;
 
-create index gated_queue on gated (queue) where queue is not null;
-create index gated_places on gated (queue, place) where place is not null;
-create index gated_slots on gated (flow) where slot = 1;
+create index gated_queue on gated (queue, place) where queue is not null;
+create index gated_passed on gated (flow, passed) where passed > 0;
 create index gated_at_queue on gated (queue, ticket) where waits = 1;
 create index gated_at_flow on gated (flow, ticket) where waits = 2;
 

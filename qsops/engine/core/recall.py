@@ -1,0 +1,71 @@
+"""Those who have passed their gates and were not called yet are brought back: at a pause, and after a restart.
+
+A pause is about what happens from now on, however long ago somebody passed. And what was under way when the engine
+ended is attempted anew: a call like any other, which the limits of its key have to admit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Sequence
+from sqlite3 import Connection
+from typing import Final
+
+from qsops.engine.core.gates import open_flow, open_queue
+from qsops.engine.core.queues import room_of
+
+__all__ = ["recall_all", "recall_of_flow", "recall_of_queue"]
+
+_AT_QUEUE: Final = 1
+_AT_FLOW: Final = 2
+#: Tickets begin at 1. Whoever is brought back stands before all of them, in the order of acceptance.
+_BEFORE_ALL: Final = 2**60
+
+_BACK: Final = "update gated set passed = 0, waits = ?, ticket = ? where message = ?"
+_WAIT: Final = "update progress set stage = 2 where message = ?"
+_OF_QUEUE: Final = """
+    select message, flow from gated where queue = ? and place = message and (passed = 1 or waits = 2) order by message
+"""
+_OF_FLOW: Final = "select message from gated where flow = ? and passed = 1 order by message"
+#: What was taken back meanwhile is not called any more, only closed; a callback passes freely.
+_PASSED: Final = """
+    select g.message, g.queue, g.flow from gated g join progress p on p.message = g.message
+    where g.passed > 0 and p.cancel_requested_ms is null and (g.place is null or g.place = g.message)
+    order by g.message
+"""
+
+
+def recall_of_queue(connection: Connection, queue: int, now_ms: int, in_flight: Container[int]) -> None:
+    """``queue`` was paused: its messages wait, each in its place, but those ``in_flight``."""
+    found = [row for row in connection.execute(_OF_QUEUE, (queue,)).fetchall() if row[0] not in in_flight]
+    for seq, _ in found:
+        _bring_back(connection, seq, _AT_QUEUE)
+    for flow in _distinct(flow for _, flow in found):
+        open_flow(connection, flow, now_ms)
+
+
+def recall_of_flow(connection: Connection, flow: int, in_flight: Container[int]) -> None:
+    """The key ``flow`` was paused: its messages wait, before all others, but those ``in_flight``."""
+    for (seq,) in connection.execute(_OF_FLOW, (flow,)).fetchall():
+        if seq not in in_flight:
+            _bring_back(connection, seq, _AT_FLOW)
+
+
+def recall_all(connection: Connection, now_ms: int) -> None:
+    """The engine starts: whatever was under way passes its gates anew, before all others."""
+    found: Sequence[tuple[int, int | None, int | None]] = connection.execute(_PASSED).fetchall()
+    for seq, queue, flow in found:
+        held = queue is not None and (flow is None or room_of(connection, queue) == 0)
+        _bring_back(connection, seq, _AT_QUEUE if held else _AT_FLOW)
+    for queue in _distinct(queue for _, queue, _ in found):
+        open_queue(connection, queue, now_ms)
+    for flow in _distinct(flow for *_, flow in found):
+        open_flow(connection, flow, now_ms)
+
+
+def _bring_back(connection: Connection, seq: int, gate: int) -> None:
+    connection.execute(_BACK, (gate, seq - _BEFORE_ALL, seq))
+    connection.execute(_WAIT, (seq,))
+
+
+def _distinct(numbers: Iterable[int | None]) -> list[int]:
+    return list(dict.fromkeys(number for number in numbers if number is not None))
