@@ -48,7 +48,9 @@ class LogEntry:
     caller_ip: str | None = None
     timeout_ms: int | None = None
     callback: str | None = None
+    callback_headers: Headers = ()
     failure_callback: str | None = None
+    failure_callback_headers: Headers = ()
     headers: Headers = ()
     body: bytes | None = None
     response_headers: Headers = ()

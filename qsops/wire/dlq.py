@@ -65,8 +65,9 @@ DLQ_PARAMETERS: Final = (
     *_FILTERS.values(),
     *("callerIp", "callerIP", "responseStatus", "fromDate", "toDate", "order", "count", "cursor"),
 )
-#: A filter of the past, which the service still takes and ignores where it only reads.
-_IGNORED: Final = "api"
+#: Where it only reads, the service still takes a filter of the past and ignores it. The other is how much of the bodies
+#: to show (see :func:`qsops.wire.trimming.parse_trim`), which the vendor's MCP server sends here, too.
+_READ_ONLY: Final = ("api", "trimBody")
 
 
 def dead_letter_json(letter: DeadLetter) -> dict[str, Any]:
@@ -167,7 +168,7 @@ def parse_dlq_request(request: Request) -> tuple[DlqFilter, str | None, int | No
     :raises Rejected: 400 for an unknown parameter, or a value that does not parse.
     """
     parameters = Parameters(request.query)
-    parameters.allow_only((*DLQ_PARAMETERS, _IGNORED))
+    parameters.allow_only((*DLQ_PARAMETERS, *_READ_ONLY))
     return _wanted(parameters)
 
 

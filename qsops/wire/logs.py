@@ -58,6 +58,7 @@ _FILTERS: Final = {
 LOGS_PARAMETERS: Final = (
     *_FILTERS.values(),
     *("messageId", "messageIds", "callerIp", "callerIP", "fromDate", "toDate", "order", "count", "cursor"),
+    *("groupBy", "trimBody"),
 )
 
 
@@ -86,6 +87,7 @@ _KINDS: Final[dict[str, Callable[[Any], bool]]] = {
     **dict.fromkeys(("time", "nextDeliveryTime", "responseStatus", "timeout", "maxRetries"), _is_number),
     **dict.fromkeys(_LIMITS, _is_number),
     **dict.fromkeys(("header", "responseHeader", "responseHeaders"), _is_map),
+    **dict.fromkeys(("callbackHeaders", "failureCallbackHeaders"), _is_map),
     **dict.fromkeys(("label", "labels"), _is_texts),
 }
 
@@ -139,7 +141,9 @@ def log_json(entry: LogEntry) -> dict[str, Any]:
         "retryDelayExpr": entry.retry_delay,
         "timeout": entry.timeout_ms,
         "callback": entry.callback,
+        "callbackHeaders": header_map(entry.callback_headers),
         "failureCallback": entry.failure_callback,
+        "failureCallbackHeaders": header_map(entry.failure_callback_headers),
         "callerIP": entry.caller_ip,
         "header": header_map(entry.headers),
         "body": None if entry.body is None else to_base64(entry.body),
@@ -184,7 +188,9 @@ def parse_log(fields: Any) -> LogEntry:
         caller_ip=text(fields.get("callerIP")) or text(fields.get("callerIp")),
         timeout_ms=number(fields.get("timeout")),
         callback=text(fields.get("callback")),
+        callback_headers=headers_of(fields.get("callbackHeaders")),
         failure_callback=text(fields.get("failureCallback")),
+        failure_callback_headers=headers_of(fields.get("failureCallbackHeaders")),
         headers=headers_of(fields.get("header")),
         body=_body(fields.get("body")),
         response_headers=headers_of(fields.get("responseHeaders")) or headers_of(fields.get("responseHeader")),

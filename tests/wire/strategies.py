@@ -1,5 +1,7 @@
 """Values of the models as hypothesis draws them: all that the wire can carry, and no more."""
 
+from dataclasses import replace
+
 from hypothesis import strategies as st
 
 from qsops.models import (
@@ -8,12 +10,26 @@ from qsops.models import (
     CancelFilter,
     DeadLetter,
     DlqFilter,
+    Endpoint,
     FlowControl,
+    FlowKey,
+    FlowPin,
     LogEntry,
     LogFilter,
     Message,
+    Notified,
     Publish,
+    Queue,
+    QueueSpec,
     Receipt,
+    Schedule,
+    ScheduleSpec,
+    Step,
+    Trigger,
+    Triggered,
+    UrlGroup,
+    Waiter,
+    WaitSpec,
 )
 from qsops.wire.http import canonical
 
@@ -153,7 +169,9 @@ LOGS = st.builds(
     caller_ip=maybe(st.just("10.0.0.1")),
     timeout_ms=maybe(MOMENTS_MS),
     callback=maybe(URLS),
+    callback_headers=HEADERS,
     failure_callback=maybe(URLS),
+    failure_callback_headers=HEADERS,
     headers=HEADERS,
     body=maybe(BODIES),
     response_headers=HEADERS,
@@ -205,3 +223,120 @@ DLQ_FILTERS = st.builds(
     DlqFilter, **_SHARED, dlq_ids=some(NAMES), response_statuses=some(st.integers(0, 599)), earliest_first=st.booleans()
 )
 CANCEL_FILTERS = st.builds(CancelFilter, **_SHARED, **_PLACES)
+
+ANYTHING = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=9).filter(
+    lambda text: text.strip(". ")
+)
+QUEUES = st.builds(
+    Queue,
+    name=NAMES,
+    created_at_ms=MOMENTS_MS,
+    updated_at_ms=MOMENTS_MS,
+    parallelism=st.integers(1, 1_000),
+    paused=st.booleans(),
+    lag=SMALL,
+)
+QUEUE_SPECS = st.builds(
+    QueueSpec,
+    name=NAMES.filter(lambda name: name.strip(".")),
+    parallelism=st.integers(1, 1_000),
+    paused=maybe(st.booleans()),
+)
+ENDPOINTS = st.builds(Endpoint, url=URLS, name=maybe(NAMES))
+GROUPS = st.builds(UrlGroup, name=NAMES, created_at_ms=MOMENTS_MS, updated_at_ms=MOMENTS_MS, endpoints=some(ENDPOINTS))
+CRONS = st.sampled_from(["* * * * *", "CRON_TZ=Europe/Berlin 0 4 * * 1", "not yet looked at"])
+
+
+def templates():
+    """What a schedule can ask for: everything but a fixed time."""
+    return publishes().map(lambda publish: replace(publish, not_before_s=None))
+
+
+SCHEDULE_SPECS = st.builds(ScheduleSpec, cron=CRONS, publish=templates(), schedule_id=maybe(NAMES))
+SCHEDULES = st.builds(
+    Schedule,
+    schedule_id=NAMES,
+    cron=CRONS,
+    publish=st.builds(
+        Publish,
+        destination=URLS | NAMES,
+        body=BODIES,
+        method=METHODS,
+        headers=HEADERS,
+        delay_s=maybe(SMALL),
+        timeout_s=maybe(SMALL),
+        retries=SMALL,
+        retry_delay=maybe(st.just("1000")),
+        callback=maybe(SHOWN_CALLBACKS),
+        failure_callback=maybe(SHOWN_CALLBACKS),
+        labels=some(WORDS),
+        queue=maybe(NAMES),
+        flow_control=maybe(FLOW_CONTROLS),
+    ),
+    created_at_ms=MOMENTS_MS,
+    caller_ip=maybe(st.just("10.0.0.1")),
+    paused=st.booleans(),
+    last_at_ms=maybe(MOMENTS_MS),
+    next_at_ms=maybe(MOMENTS_MS),
+    last_states=st.dictionaries(NAMES, st.sampled_from(["IN_PROGRESS", "SUCCESS", "FAIL"]), max_size=2).map(
+        lambda states: tuple(states.items())
+    ),
+    error=maybe(WORDS),
+)
+FLOW_KEYS = st.builds(
+    FlowKey,
+    key=ANYTHING,
+    wait_list=SMALL,
+    parallelism_max=maybe(st.integers(1, 1_000)),
+    parallelism_count=SMALL,
+    rate_max=maybe(st.integers(1, 1_000)),
+    rate_count=SMALL,
+    period_s=st.integers(1, 604_800),
+    period_start_s=SMALL,
+    paused=st.booleans(),
+    pinned_parallelism=st.booleans(),
+    pinned_rate=st.booleans(),
+)
+LIMITS = st.integers(1, 10**6)
+FLOW_PINS = st.builds(FlowPin, maybe(LIMITS), LIMITS, maybe(st.integers(1, 604_800))) | st.builds(FlowPin, LIMITS)
+STEPS = st.builds(
+    Step, step_id=SMALL, step_type=WORDS, step_name=ANYTHING, concurrent=st.integers(1, 9), target_step=maybe(SMALL)
+)
+FULL_BODIES = st.binary(min_size=1, max_size=20)
+WAITERS = st.builds(
+    Waiter,
+    url=URLS,
+    deadline_s=SMALL,
+    headers=HEADERS,
+    timeout_url=maybe(URLS),
+    timeout_body=maybe(FULL_BODIES),
+    timeout_headers=HEADERS,
+)
+WAITS = st.builds(
+    WaitSpec,
+    event=ANYTHING,
+    url=URLS,
+    timeout_s=st.integers(1, 10**6),
+    headers=st.just((("Content-Type", "application/json"), ("Upstash-Retries", "3"), ("Upstash-Forward-X-A", "1"))),
+    timeout_url=maybe(URLS),
+    timeout_body=maybe(FULL_BODIES),
+    timeout_headers=HEADERS,
+    run_id=maybe(NAMES),
+    step=maybe(STEPS),
+)
+NOTIFIED = st.builds(
+    Notified,
+    waiter=maybe(WAITERS),
+    message_id=maybe(NAMES),
+    deduplicated=st.booleans(),
+    error=maybe(WORDS),
+    run_id=maybe(NAMES),
+    run_created_at_ms=maybe(MOMENTS_MS),
+)
+TRIGGERED = st.builds(Triggered, run_id=NAMES, created_at_ms=MOMENTS_MS, deduplicated=st.booleans())
+
+
+def triggers(bodies=BODIES):
+    """The start of a run; it goes to a URL, and into no queue."""
+    publish = publishes(bodies).filter(lambda one: "://" in one.destination).map(lambda one: replace(one, queue=None))
+    return st.builds(Trigger, publish, run_id=maybe(NAMES))

@@ -65,6 +65,6 @@ def _meant(name: str) -> str:
 
 
 def _says(name: str, value: str) -> bool:
-    """An option without a value is none; a header for the destination may be empty."""
+    """An option without a value is none; a header for the destination, or for a callback's, may be empty."""
     lowered = name.lower()
-    return bool(value.strip()) or not lowered.startswith(OPTION_PREFIX) or lowered.startswith(_FORWARD)
+    return bool(value.strip()) or not lowered.startswith(OPTION_PREFIX) or "-forward-" in lowered
