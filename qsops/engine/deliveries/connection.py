@@ -91,6 +91,10 @@ class Connection(asyncio.Protocol):
 
     # What httptools calls.
 
+    def on_message_begin(self) -> None:
+        if self._answered is not None and self._answered.done():
+            self._keep = False  # more than was asked for
+
     def on_header(self, name: bytes, value: bytes) -> None:
         self._head_size += len(name) + len(value)
         self._headers.append((name, value))
@@ -106,7 +110,9 @@ class Connection(asyncio.Protocol):
             self._finish()
 
     def on_message_complete(self) -> None:
-        if self._status < _FINAL and self._status != _SWITCHING:
+        if self._status == _SWITCHING:
+            return None  # the parser gives up then
+        if self._status < _FINAL:
             return self._clear()  # e.g. 103: the answer proper follows
         if self._answered is not None and not self._answered.done():
             self._keep = self._parser.should_keep_alive()

@@ -18,6 +18,7 @@ CONNECT_TIMEOUT_S: Final = 10.0
 #: into a closing connection fails. It may lie twice as long before it is looked at again.
 KEEP_ALIVE_S: Final = 2.0
 
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """One signed request, ready to leave. ``url`` stays as its publisher gave it: it is what was signed.

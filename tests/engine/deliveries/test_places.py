@@ -18,15 +18,19 @@ async def names(monkeypatch: pytest.MonkeyPatch) -> Names:
 
     def know(known: dict[str, list[str]]) -> list[str]:
         asked: list[str] = []
+        loop = asyncio.get_running_loop()
+        real = loop.getaddrinfo
 
-        async def getaddrinfo(host: str, *_: object, **__: object) -> list:
+        async def getaddrinfo(host: str, *rest: object, **named: object) -> list:
+            if host not in known and host[:1].isdecimal() and not rest[:1] == (None,):
+                return await real(host, *rest, **named)  # uvloop reads the address of a connection in this way
             asked.append(host)
             await asyncio.sleep(0)
             if host not in known:
                 raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
             return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 0)) for address in known[host]]
 
-        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+        monkeypatch.setattr(loop, "getaddrinfo", getaddrinfo)
         return asked
 
     return know
