@@ -22,7 +22,7 @@ async def names(monkeypatch: pytest.MonkeyPatch) -> Names:
         real = loop.getaddrinfo
 
         async def getaddrinfo(host: str, *rest: object, **named: object) -> list:
-            if host not in known and host[:1].isdecimal() and not rest[:1] == (None,):
+            if host not in known and host[:1].isdecimal() and rest[:1] != (None,):
                 return await real(host, *rest, **named)  # uvloop reads the address of a connection in this way
             asked.append(host)
             await asyncio.sleep(0)
