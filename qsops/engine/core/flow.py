@@ -15,6 +15,7 @@ __all__ = [
     "flow_named",
     "flow_number",
     "flows",
+    "forget_idle",
     "keep_window",
     "key_of",
     "limits_of",
@@ -25,21 +26,31 @@ __all__ = [
 
 #: More keys than anybody reads; a listing has no pages.
 _LISTED: Final = 10_000
+_DAY_MS: Final = 86_400_000
 
 #: Each message brings its limits along, unless they are pinned.
 _MEET: Final = """
-    insert into flow_keys (account, key, parallelism, rate, period_s) values (?, ?, ?, ?, ?)
-    on conflict (account, key) do update set
+    insert into flow_keys (account, key, parallelism, rate, period_s, seen_day) values (?, ?, ?, ?, ?, ?)
+    on conflict (account, key) do update set seen_day = excluded.seen_day,
         parallelism = iif(pinned_parallelism, parallelism, excluded.parallelism),
         rate = iif(pinned_rate, rate, excluded.rate),
         period_s = iif(pinned_rate, period_s, excluded.period_s)
     returning flow
 """
+_FORGET: Final = """
+    delete from flow_keys where flow in (
+        select f.flow from flow_keys f
+        where f.pinned_parallelism = 0 and f.pinned_rate = 0 and f.paused = 0 and f.seen_day < ?
+            and not exists (select 1 from gated g where g.flow = f.flow)
+        order by f.seen_day limit ?
+    )
+"""
 _NUMBER: Final = "select flow from flow_keys where account = ? and key = ?"
 _LIMITS: Final = "select parallelism, rate, period_s, paused, window_ms, window_count from flow_keys where flow = ?"
 _KEEP: Final = "update flow_keys set window_ms = ?, window_count = ? where flow = ?"
+#: An index knows those with ``passed > 0``; whoever wants a part of them has to say so.
 _UNDER_WAY: Final = "select count(*) from gated where flow = ? and passed > 0"
-_NOT_CALLED: Final = "select count(*) from gated where flow = ? and passed = 1"
+_NOT_CALLED: Final = "select count(*) from gated where flow = ? and passed > 0 and passed = 1"
 _WAKE: Final = "update flow_keys set wake_ms = ? where flow = ? and wake_ms is not ?"
 _NEXT: Final = "select min(wake_ms) from flow_keys where wake_ms is not null"
 _DUE: Final = "select flow from flow_keys where wake_ms is not null and wake_ms <= ? order by wake_ms, flow"
@@ -48,18 +59,23 @@ _READ: Final = """
         f.pinned_rate,
         (select count(*) from gated g where g.flow = f.flow and g.waits = 2),
         (select count(*) from gated g where g.flow = f.flow and g.passed > 0),
-        (select count(*) from gated g where g.flow = f.flow and g.passed = 1)
+        (select count(*) from gated g where g.flow = f.flow and g.passed > 0 and g.passed = 1)
     from flow_keys f where f.account = ? and {} order by f.key limit ?
 """
 _HOLDS: Final = "instr(f.key, ?) > 0"
 _IS: Final = "f.key = ?"
 
 
-def key_of(connection: Connection, account: int, flow: FlowControl) -> int:
+def key_of(connection: Connection, account: int, flow: FlowControl, now_ms: int) -> int:
     """The number of the key that ``flow`` names, with its limits as they are from now on."""
-    row = (account, flow.key, flow.parallelism, flow.rate, flow.period_s)
+    row = (account, flow.key, flow.parallelism, flow.rate, flow.period_s, now_ms // _DAY_MS)
     (number,) = connection.execute(_MEET, row).fetchone()
     return int(number)
+
+
+def forget_idle(connection: Connection, before_ms: int, most: int) -> None:
+    """Forget keys that no message has named since, unless somebody has paused or pinned them: there may be many."""
+    connection.execute(_FORGET, (before_ms // _DAY_MS, most))
 
 
 def flow_number(connection: Connection, account: int, key: str) -> int | None:

@@ -96,7 +96,7 @@ def enrol(
         connection.execute(_ENROL, (seq, holder.queue if holder else None, None, place))
         connection.execute(_GO, (message.not_before_ms, seq))
         return
-    flow = key_of(connection, account, message.flow_control) if message.flow_control is not None else None
+    flow = key_of(connection, account, message.flow_control, now_ms) if message.flow_control is not None else None
     connection.execute(_ENROL, (seq, queue, flow, None))
     if message.not_before_ms > now_ms:
         connection.execute(_KNOCK, (message.not_before_ms, seq))

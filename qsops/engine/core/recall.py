@@ -23,14 +23,15 @@ _BEFORE_ALL: Final = 2**60
 _BACK: Final = "update gated set passed = 0, waits = ?, ticket = ? where message = ?"
 _WAIT: Final = "update progress set stage = 2 where message = ?"
 _OF_QUEUE: Final = """
-    select message, flow from gated where queue = ? and place = message and (passed = 1 or waits = 2) order by message
+    select message, flow from gated
+    where queue = ? and place is not null and place = message and (passed = 1 or waits = 2) order by place
 """
-_OF_FLOW: Final = "select message from gated where flow = ? and passed = 1 order by message"
+_OF_FLOW: Final = "select message from gated where flow = ? and passed > 0 and passed = 1 order by +message"
 #: What was taken back meanwhile is not called any more, only closed; a callback passes freely.
 _PASSED: Final = """
     select g.message, g.queue, g.flow from gated g join progress p on p.message = g.message
     where g.passed > 0 and p.cancel_requested_ms is null and (g.place is null or g.place = g.message)
-    order by g.message
+    order by +g.message
 """
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlite3 import Connection
 from typing import Final
 
+from qsops.engine.core.flow import forget_idle
 from qsops.engine.core.traits import forget_unused
 from qsops.engine.plans import Plan
 
@@ -38,12 +39,14 @@ def prune_at_ms(plan: Plan, finished_ms: int, *, buried: bool = False) -> int | 
 
 
 def prune(connection: Connection, now_ms: int, settled: int, plan: Plan) -> None:
-    """Forget some of the messages and dead letters whose time has come, in proportion to the ``settled`` attempts."""
+    """Forget some of what has had its time: messages, dead letters, keys; in proportion to the ``settled`` attempts."""
     most = settled * _CLEARED_EACH
     for seq, trait in connection.execute(_OLD, (now_ms, most)).fetchall():
         for delete in _DELETES:
             connection.execute(delete, (seq,))
         forget_unused(connection, trait)
+    if plan.log_retention_ms is not None:
+        forget_idle(connection, now_ms - plan.log_retention_ms, most)
     if plan.dlq_retention_ms is not None:
         until_ms = now_ms - plan.dlq_retention_ms
         letters = connection.execute(_OLDEST_LETTERS, (most,)).fetchall()

@@ -170,7 +170,7 @@ create table queues (
 ) strict;
 
 -- Of a key's limits, a null one is not set. The window of the rate began at window_ms and has seen window_count calls.
--- wake_ms: messages wait, and the rate lets the next one pass then.
+-- wake_ms: messages wait, and the rate lets the next one pass then. seen_day: when a message named it last, in days.
 create table flow_keys (
   flow integer primary key,
   account integer not null,
@@ -184,10 +184,12 @@ create table flow_keys (
   window_ms integer not null default 0,
   window_count integer not null default 0,
   wake_ms integer,
+  seen_day integer not null default 0,
   unique (account, key)
 ) strict;
 
 create index flow_wakes on flow_keys (wake_ms) where wake_ms is not null;
+create index flow_seen on flow_keys (seen_day) where pinned_parallelism = 0 and pinned_rate = 0 and paused = 0;
 
 -- An unfinished message with a queue or a flow-control key. place: the message whose place in the queue it holds: its
 -- own, or as a callback that of the message it tells of. waits: at which gate it stands (1 queue, 2 flow control), in the
