@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import publishing, startup
-from bench.engine import accepting, backlog, delivery, idle
+from bench.engine import accepting, backlog, delivery, idle, logs
 from bench.frame import Result, Row, run_row
 
 ROWS: tuple[Row, ...] = (
@@ -21,6 +21,7 @@ ROWS: tuple[Row, ...] = (
     delivery.ROW,
     *accepting.ROWS,
     *backlog.ROWS,
+    *logs.ROWS,
     *idle.ROWS,
 )
 #: Below this, whole numbers would hide what a figure says.
