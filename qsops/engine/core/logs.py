@@ -12,7 +12,7 @@ from qsops.engine.core.redaction import redacted
 from qsops.engine.core.rows import MESSAGE_COLUMNS, MESSAGE_TABLES, decode_headers, message_of_row
 from qsops.models import LogEntry, LogFilter, Message, Page
 
-__all__ = ["read_logs"]
+__all__ = ["entries_of", "read_logs"]
 
 _LINE: Final = """
     select seq, message, time_ms, state, next_ms, status, error, response_headers, response_body from log where seq = ?
@@ -27,6 +27,11 @@ def read_logs(
     start = after(cursor, earliest_first=wanted.earliest_first)
     lines = find_lines(connection, account, wanted, start, limit + 1)
     return page_of(_rows(connection, lines), limit, lambda row: f"{row[2]}-{row[0]}", _entry)
+
+
+def entries_of(connection: Connection, lines: Iterable[int]) -> tuple[LogEntry, ...]:
+    """The entries of ``lines``."""
+    return tuple(map(_entry, _rows(connection, lines)))
 
 
 def _rows(connection: Connection, lines: Iterable[int]) -> Iterator[Sequence[Any]]:
@@ -71,7 +76,9 @@ def _facts(message: Message) -> dict[str, Any]:
         "caller_ip": message.caller_ip,
         "timeout_ms": None if message.timeout_s is None else message.timeout_s * 1000,
         "callback": message.callback.url if message.callback else None,
+        "callback_headers": message.callback.headers if message.callback else (),
         "failure_callback": message.failure_callback.url if message.failure_callback else None,
+        "failure_callback_headers": message.failure_callback.headers if message.failure_callback else (),
         "headers": message.headers,
         "body": message.body,
     }

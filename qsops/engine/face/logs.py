@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
+from qsops.engine.core.log_groups import read_log_groups
 from qsops.engine.core.logs import read_logs
 from qsops.engine.face.call import Call
 from qsops.engine.texts import count_out_of_range
 from qsops.errors import Rejected
+from qsops.models import LogEntry, LogFilter, Page
 from qsops.wire.http import Response
+from qsops.wire.log_groups import LOG_GROUPS_LIMIT, is_grouped, log_groups_json
 from qsops.wire.logs import logs_json, parse_logs_request
+from qsops.wire.trimming import parse_trim, trimmed_log
 
 __all__ = ["PAGE_LIMIT", "events", "logs"]
 
@@ -28,11 +32,25 @@ async def logs(call: Call) -> Response:
 
 
 def _page(call: Call, key: Literal["events", "logs"]) -> Response:
+    grouped, size = is_grouped(call.request), parse_trim(call.request)
     wanted, cursor, count = parse_logs_request(call.request)
-    limit = PAGE_LIMIT[key] if count is None else count
-    if not 1 <= limit <= PAGE_LIMIT[key]:
-        raise Rejected(400, count_out_of_range(limit, PAGE_LIMIT[key]))
+    most = LOG_GROUPS_LIMIT if grouped else PAGE_LIMIT[key]
+    limit = most if count is None else count
+    if not 1 <= limit <= most:
+        raise Rejected(400, count_out_of_range(limit, most))
+    if grouped:
+        return Response.of_json(200, log_groups_json(_groups(call, wanted, cursor, limit, size)))
     page = call.engine.database.read(
         lambda connection: read_logs(connection, call.account.number, wanted, cursor=cursor, limit=limit)
     )
-    return Response.of_json(200, logs_json(page, key))
+    shown = tuple(trimmed_log(entry, size) for entry in page.items)
+    return Response.of_json(200, logs_json(Page(shown, page.cursor), key))
+
+
+def _groups(
+    call: Call, wanted: LogFilter, cursor: str | None, limit: int, size: int | None
+) -> Page[tuple[LogEntry, ...]]:
+    page = call.engine.database.read(
+        lambda connection: read_log_groups(connection, call.account.number, wanted, cursor=cursor, limit=limit)
+    )
+    return Page(tuple(tuple(trimmed_log(entry, size) for entry in group) for group in page.items), page.cursor)
