@@ -12,6 +12,7 @@ from typing import Final
 from qsops.engine.core.agenda import next_chore_ms, run_chores
 from qsops.engine.core.attempts import Attempt
 from qsops.engine.core.due import due, next_due_ms
+from qsops.engine.core.terms import Terms
 from qsops.engine.courier import Courier
 from qsops.engine.engine import Engine
 from qsops.engine.recorder import Recorder
@@ -41,6 +42,7 @@ class Driver:
 
     def __init__(self, engine: Engine, courier: Courier, awake: asyncio.Event, limit: int = IN_FLIGHT_LIMIT) -> None:
         self._engine = engine
+        self._terms = Terms(engine.plan, engine.ids, engine.daily_limit)
         self._courier = courier
         self._awake = awake
         self._limit = limit
@@ -86,7 +88,7 @@ class Driver:
         now_ms = engine.clock.now_ms()
         at_ms = engine.database.read(next_chore_ms)
         if at_ms is not None and at_ms <= now_ms:
-            await engine.database.submit(lambda connection: run_chores(connection, now_ms))
+            await engine.database.submit(lambda connection: run_chores(connection, now_ms, self._terms))
 
     def _start_due(self) -> None:
         room = self._room()

@@ -8,11 +8,11 @@ from functools import partial
 from typing import Any, TypeVar
 
 from qsops.clock import ManualClock
-from qsops.engine.core.agenda import next_chore_ms, run_chores
+from qsops.engine.core.agenda import next_chore_ms, next_gate_ms, run_chores
 from qsops.engine.core.attempts import Attempt, Outcome
 from qsops.engine.core.due import due, next_due_ms
-from qsops.engine.core.journal import write_active
-from qsops.engine.core.settlement import close_canceled, settle
+from qsops.engine.core.settlement import close_canceled, settle, start
+from qsops.engine.core.terms import Terms
 from qsops.engine.courier import Courier
 from qsops.engine.driver import IN_FLIGHT_LIMIT
 from qsops.engine.engine import Engine
@@ -32,6 +32,7 @@ class ManualDriver:
 
     def __init__(self, engine: Engine, courier: Courier, clock: ManualClock, limit: int = IN_FLIGHT_LIMIT) -> None:
         self._engine = engine
+        self._terms = Terms(engine.plan, engine.ids, engine.daily_limit)
         self._courier = courier
         self._clock = clock
         self._limit = limit
@@ -49,7 +50,10 @@ class ManualDriver:
             self._clock.move_to(until_ms)
 
     async def settle(self, timeout_ms: int) -> bool:
-        """Move the clock until no message is pending, at most by ``timeout_ms``; whether that was reached."""
+        """Move the clock until no message is pending, at most by ``timeout_ms``; whether that was reached.
+
+        A schedule that falls due on the way makes its messages, none that falls due later is waited for.
+        """
         async with self._moving:
             until_ms = self._clock.now_ms() + timeout_ms
             await self._work()
@@ -74,11 +78,10 @@ class ManualDriver:
         return await task
 
     def next_due_ms(self) -> int | None:
-        """When the next attempt, or chore, falls due; None if none is pending but what is in flight."""
+        """When something happens to a pending message next; None if none is pending but what is in flight."""
         read, in_flight = self._engine.database.read, self._engine.in_flight
         most = self._engine.plan.global_parallelism
-        times = (read(lambda connection: next_due_ms(connection, in_flight, most)), read(next_chore_ms))
-        return min((at_ms for at_ms in times if at_ms is not None), default=None)
+        return _first(read(lambda connection: next_due_ms(connection, in_flight, most)), read(next_gate_ms))
 
     async def aclose(self) -> None:
         """Give up what is in flight; it stays pending."""
@@ -103,7 +106,7 @@ class ManualDriver:
         at_ms, now_ms = self._engine.database.read(next_chore_ms), self._clock.now_ms()
         if at_ms is None or at_ms > now_ms:
             return False
-        await self._engine.database.submit(lambda connection: run_chores(connection, now_ms))
+        await self._engine.database.submit(lambda connection: run_chores(connection, now_ms, self._terms))
         return True
 
     async def _start_due(self) -> bool:
@@ -121,7 +124,7 @@ class ManualDriver:
         if attempt.canceled:
             await engine.database.submit(lambda connection: close_canceled(connection, attempt, now_ms, engine.plan))
             return
-        await engine.database.submit(lambda connection: write_active(connection, [attempt], now_ms))
+        await engine.database.submit(lambda connection: start(connection, [attempt], now_ms))
         self._engine.in_flight[attempt.seq] = attempt.account
         self._in_flight[attempt.seq] = attempt, asyncio.create_task(self._courier.carry(attempt))
         await self._quiet()
@@ -159,10 +162,16 @@ class ManualDriver:
 
     def _next_ms(self) -> int | None:
         due_ms = self.next_due_ms() if len(self._in_flight) < self._limit else None
-        return min((at_ms for at_ms in (due_ms, self._next_timer_ms()) if at_ms is not None), default=None)
+        at_ms = _first(due_ms, self._engine.database.read(next_chore_ms), self._next_timer_ms())
+        # What fell due while the engine was closed is late, and the clock never goes back.
+        return None if at_ms is None else max(at_ms, self._clock.now_ms())
 
     def _next_timer_ms(self) -> int | None:
         loop = self._virtual_loop()
         at_ms = loop.next_timer_ms() if loop else None
         # A timer that did not fire just now lies ahead, whatever its seconds round to.
         return None if at_ms is None else max(at_ms, self._clock.now_ms() + 1)
+
+
+def _first(*times: int | None) -> int | None:
+    return min((at_ms for at_ms in times if at_ms is not None), default=None)

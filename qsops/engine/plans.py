@@ -8,7 +8,17 @@ from typing import Final
 from qsops.errors import SettingsError
 from qsops.wire.durations import LONGEST_S
 
-__all__ = ["BATCH_LIMIT", "BODY_LIMIT", "MESSAGE_LIMIT", "PLANS", "REQUESTS_PER_S", "Plan", "plan_named"]
+__all__ = [
+    "BATCH_LIMIT",
+    "BODY_LIMIT",
+    "FAN_OUT_BYTES",
+    "FAN_OUT_LIMIT",
+    "MESSAGE_LIMIT",
+    "PLANS",
+    "REQUESTS_PER_S",
+    "Plan",
+    "plan_named",
+]
 
 _MINUTE_S: Final = 60
 _HOUR_S: Final = 60 * _MINUTE_S
@@ -21,6 +31,9 @@ MESSAGE_LIMIT: Final = 50 * _MEBIBYTE
 BATCH_LIMIT: Final = 100 * _MEBIBYTE
 #: The largest body of any other request: lists of ids and filters.
 BODY_LIMIT: Final = _MEBIBYTE
+#: How many messages one request may make by way of URL groups, and their bytes together: they are one commit.
+FAN_OUT_LIMIT: Final = 20_000
+FAN_OUT_BYTES: Final = 1024 * _MEBIBYTE
 #: How many requests a second an account may make where they are counted; told of the free plan, and of no other.
 REQUESTS_PER_S: Final = 100
 

@@ -13,6 +13,8 @@ __all__ = [
     "INTERNAL_ERROR",
     "MALFORMED_REQUEST",
     "count_out_of_range",
+    "fan_out_too_large",
+    "fan_out_too_wide",
     "fault_not_found",
     "head_too_large",
     "invalid_cursor",
@@ -34,6 +36,16 @@ DELAYED_CALLBACK: Final = "messages with delayed callbacks are not accepted"
 def count_out_of_range(count: int, limit: int) -> str:
     """A page of another size than there is."""
     return f"invalid query parameter count: '{count}': it is a whole number from 1 to {limit}"
+
+
+def fan_out_too_large(limit: int) -> str:
+    """A request that URL groups turn into more bytes than one commit may hold."""
+    return f"the messages for all endpoints are too large together, limit: {limit} bytes"
+
+
+def fan_out_too_wide(count: int, limit: int) -> str:
+    """A request that URL groups turn into more messages than one commit may hold."""
+    return f"too many messages for all endpoints together: {count}, limit: {limit}"
 
 
 def fault_not_found(fault_id: str) -> str:

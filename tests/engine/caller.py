@@ -54,6 +54,19 @@ class Caller:
         assert answer.status == 200, answer
         return answer.json["messageId"]
 
+    async def schedule(
+        self, cron: str = "* * * * *", to: str = "https://shop.test/hook", body: bytes = b"", **options: Any
+    ) -> str:
+        """The id of the new schedule."""
+        answer = await self.ask("POST", f"/v2/schedules/{to}", body, option_headers(cron=cron, **options))
+        assert answer.status == 200, answer
+        return answer.json["scheduleId"]
+
+    async def read_schedule(self, schedule_id: str) -> dict[str, Any]:
+        answer = await self.ask("GET", f"/v2/schedules/{schedule_id}")
+        assert answer.status == 200, answer
+        return answer.json
+
     async def logs(self, **query: Any) -> list[dict[str, Any]]:
         """Newest first, as they come."""
         return (await self.ask("GET", "/v2/events", **query)).json["events"]

@@ -1,63 +1,82 @@
-"""Is a publish well formed, and within the plan? Pure: nothing is stored here."""
+"""Is a publish well formed, and within the plan? Pure: nothing is stored here.
+
+Most of what is checked comes again with each message of a publisher, so it is checked once and remembered by value.
+"""
 
 from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
 from qsops import retry
+from qsops.engine.core.bounds import check_headers
 from qsops.engine.plans import Plan
 from qsops.engine.texts import DELAYED_CALLBACK, unusable_url
 from qsops.errors import Rejected
-from qsops.models import DEFAULT_RETRIES, Callback, Message, Publish
+from qsops.models import DEFAULT_RETRIES, Callback, Endpoint, Message, Publish
 from qsops.wire import texts
 from qsops.wire.http import spelled
+from qsops.wire.names import is_name
 
-__all__ = ["admit", "check_size"]
+__all__ = ["admit", "check_destination", "check_size"]
 
 _SCHEMES: Final = ("http", "https")
-_GROUP_NAME: Final = re.compile(r"[A-Za-z0-9._-]+")
 #: Nothing in a destination may end the request line, or hide in it.
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x20\x7f]")
 _URL_LIMIT: Final = 8_000
+#: What nearly every URL looks like: nothing in it needs a closer look, or another spelling.
+_PLAIN: Final = re.compile(r"https?://[a-z0-9-]+(?:\.[a-z0-9-]+)*(?:/[!-\"$-~]{0,2000})?")
+_KEPT: Final = 1_024
 
 
-def admit(publish: Publish, plan: Plan, *, message_id: str, now_ms: int, caller_ip: str) -> Message:
-    """The message that ``publish`` asks for.
+def admit(
+    publish: Publish,
+    plan: Plan,
+    *,
+    message_id: str,
+    now_ms: int,
+    caller_ip: str | None,
+    endpoint: Endpoint | None = None,
+    schedule_id: str | None = None,
+) -> Message:
+    """The message that ``publish`` asks for; with ``endpoint``, the one for that endpoint of the group it names.
 
     :raises Rejected: 400 or 404 for a destination, expression or callback that cannot work, 412 over a limit of
-        ``plan``, 501 for an option that is not served; the text names the value.
+        ``plan``, 431 over those of headers; the text names the value.
     """
-    _check_options(publish)
-    _check_destination(publish.destination)
-    _check_callbacks(publish, plan)
-    _check_expression("Upstash-Retry-Delay", publish.retry_delay)
+    url = check_destination(publish.destination if endpoint is None else endpoint.url)
+    callback = _reported("Upstash-Callback", publish.callback, plan)
+    failure_callback = _reported("Upstash-Failure-Callback", publish.failure_callback, plan)
+    if publish.retry_delay is not None:
+        _check_expression("Upstash-Retry-Delay", publish.retry_delay)
     not_before_ms = _not_before_ms(publish, now_ms)
-    _check_quota(publish, plan, (not_before_ms - now_ms) / 1000)
+    _check_limits(plan, publish.retries, publish.timeout_s, (not_before_ms - now_ms) / 1000)
+    check_headers(publish)
     return Message(
         message_id=message_id,
-        # The signature names the URL that its receiver will see.
-        url=spelled(publish.destination),
+        url=url,
         created_at_ms=now_ms,
         not_before_ms=not_before_ms,
         max_retries=DEFAULT_RETRIES if publish.retries is None else publish.retries,
         method=publish.method,
         headers=publish.headers,
         body=publish.body,
+        url_group=None if endpoint is None else publish.destination,
+        endpoint=None if endpoint is None else endpoint.name,
+        queue=publish.queue,
+        schedule_id=schedule_id,
         caller_ip=caller_ip,
         labels=publish.labels,
+        flow_control=publish.flow_control,
         retry_delay=publish.retry_delay,
         timeout_s=publish.timeout_s,
-        callback=_as_called(publish.callback),
-        failure_callback=_as_called(publish.failure_callback),
+        callback=callback,
+        failure_callback=failure_callback,
         redact=publish.redact,
     )
-
-
-def _as_called(callback: Callback | None) -> Callback | None:
-    return callback and replace(callback, url=spelled(callback.url))
 
 
 def check_size(publish: Publish, plan: Plan) -> None:
@@ -69,20 +88,20 @@ def check_size(publish: Publish, plan: Plan) -> None:
         raise Rejected(413, texts.quota_exceeded("maxMessageSize", plan.message_bytes))
 
 
-def _check_options(publish: Publish) -> None:
-    """What is not served is refused: a rehearsal must not promise an order or a limit that does not hold."""
-    if publish.queue is not None:
-        raise Rejected(501, texts.not_served("enqueueing"))
-    if publish.flow_control is not None:
-        raise Rejected(501, texts.not_served("Upstash-Flow-Control-Key"))
+@lru_cache(_KEPT)
+def check_destination(url: str) -> str:
+    """``url`` as it is called and signed: the signature names the URL that its receiver will see.
 
-
-def _check_destination(url: str) -> None:
-    if "://" not in url and _GROUP_NAME.fullmatch(url):
+    :raises Rejected: 400 for one that nothing can be sent to, 404 for a name where there is no such URL group.
+    """
+    if _PLAIN.fullmatch(url):
+        return url
+    if "://" not in url and is_name(url):
         raise Rejected(404, texts.url_group_not_found(url))
     why = _fault(url)
     if why is not None:
         raise Rejected(400, why)
+    return spelled(url)
 
 
 def _fault(url: str) -> str | None:
@@ -101,26 +120,27 @@ def _fault(url: str) -> str | None:
     return None if host and port != 0 else unusable_url("it names no host, or port 0")
 
 
-def _check_callbacks(publish: Publish, plan: Plan) -> None:
-    named = (("Upstash-Callback", publish.callback), ("Upstash-Failure-Callback", publish.failure_callback))
-    for name, callback in named:
-        if callback is not None:
-            _check_callback(name, callback)
-            _check_limits(plan, retries=callback.retries, timeout_s=callback.timeout_s)
+def _reported(name: str, callback: Callback | None, plan: Plan) -> Callback | None:
+    """Where and how an outcome is reported, if ``plan`` allows it."""
+    if callback is None:
+        return None
+    _check_limits(plan, callback.retries, callback.timeout_s)
+    return _as_called(name, callback)
 
 
-def _check_callback(name: str, callback: Callback) -> None:
+@lru_cache(_KEPT)
+def _as_called(name: str, callback: Callback) -> Callback:
     why = _fault(callback.url)
     if why is not None:
         raise Rejected(400, texts.invalid_header(name, callback.url, why))
     if callback.delay_s:  # refused by the service since March 2025 (reference, section 3)
         raise Rejected(400, DELAYED_CALLBACK)
-    _check_expression(f"{name}-Retry-Delay", callback.retry_delay)
+    if callback.retry_delay is not None:
+        _check_expression(f"{name}-Retry-Delay", callback.retry_delay)
+    return replace(callback, url=spelled(callback.url))
 
 
-def _check_expression(name: str, text: str | None) -> None:
-    if text is None:
-        return
+def _check_expression(name: str, text: str) -> None:
     try:
         retry.compile_expression(text)
     except ValueError as error:
@@ -133,16 +153,10 @@ def _not_before_ms(publish: Publish, now_ms: int) -> int:
     return now_ms + (publish.delay_s or 0) * 1000
 
 
-def _check_quota(publish: Publish, plan: Plan, delay_s: float) -> None:
-    _check_limits(plan, delay_s=delay_s, retries=publish.retries, timeout_s=publish.timeout_s)
-
-
-def _check_limits(plan: Plan, *, retries: int | None, timeout_s: int | None, delay_s: float = 0) -> None:
-    asked = {
-        "maxDelay": (delay_s, plan.delay_s),
-        "maxRetries": (retries or 0, plan.retries),
-        "maxTimeout": (timeout_s or 0, plan.response_s),
-    }
-    for name, (value, limit) in asked.items():
-        if value > limit:
-            raise Rejected(412, texts.quota_exceeded(name, limit))
+def _check_limits(plan: Plan, retries: int | None, timeout_s: int | None, delay_s: float = 0) -> None:
+    if delay_s > plan.delay_s:
+        raise Rejected(412, texts.quota_exceeded("maxDelay", plan.delay_s))
+    if retries is not None and retries > plan.retries:
+        raise Rejected(412, texts.quota_exceeded("maxRetries", plan.retries))
+    if timeout_s is not None and timeout_s > plan.response_s:
+        raise Rejected(412, texts.quota_exceeded("maxTimeout", plan.response_s))

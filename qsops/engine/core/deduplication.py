@@ -8,7 +8,7 @@ from typing import Final
 
 from qsops.models import Publish
 
-__all__ = ["WINDOW_MS", "deduplication_key", "first_message", "remember"]
+__all__ = ["WINDOW_MS", "deduplication_key", "endpoint_key", "first_message", "remember"]
 
 #: Ten minutes (reference, sections 0.18 and 8).
 WINDOW_MS: Final = 600_000
@@ -34,6 +34,14 @@ def deduplication_key(publish: Publish) -> str | None:
     if publish.deduplication_id is not None:
         return f"id:{publish.deduplication_id}"
     return f"content:{_content_hash(publish)}" if publish.content_based_deduplication else None
+
+
+def endpoint_key(key: str, url: str) -> str:
+    """What two messages for one endpoint of a URL group share, of publishes that share ``key``.
+
+    Each endpoint is by itself: one that was added in between has not had the message yet.
+    """
+    return f"{key}:{url}"
 
 
 def first_message(connection: Connection, account: int, key: str, now_ms: int) -> str | None:

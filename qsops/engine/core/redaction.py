@@ -5,16 +5,20 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import replace
+from typing import TypeVar
 
-from qsops.models import Headers, Message
+from qsops.models import Headers, Message, Publish
 
 __all__ = ["redacted"]
+
+#: What names fields that it hides.
+T = TypeVar("T", Message, Publish)
 
 _ONE_HEADER = re.compile(r"headers?\[(.+)\]", re.IGNORECASE)
 
 
-def redacted(message: Message) -> Message:
-    """``message`` as it may be shown: each field that it names reads ``REDACTED:<sha256, hex>``."""
+def redacted(message: T) -> T:
+    """``message``, or what a schedule publishes, as it may be shown: what it names reads ``REDACTED:<sha256, hex>``."""
     if not message.redact:
         return message
     body = _digest(message.body).encode() if "body" in message.redact else message.body

@@ -15,6 +15,8 @@ __all__ = ["publish_again", "replay"]
 def publish_again(message: Message, overrides: Headers = ()) -> Publish:
     """What publishes ``message`` anew, at once, with the option headers among ``overrides`` in place of its own.
 
+    It goes through the same queue and flow control.
+
     :raises Rejected: 400, when an override cannot be read.
     """
     original = Publish(
@@ -28,6 +30,8 @@ def publish_again(message: Message, overrides: Headers = ()) -> Publish:
         callback=message.callback,
         failure_callback=message.failure_callback,
         labels=message.labels,
+        queue=message.queue,
+        flow_control=message.flow_control,
         redact=message.redact,
     )
     return apply_overrides(original, overrides)

@@ -26,6 +26,7 @@ from qsops.wire.dlq import (
     retried_json,
 )
 from qsops.wire.http import Response
+from qsops.wire.trimming import parse_trim, trimmed_letter
 
 __all__ = ["delete_many", "delete_one", "get", "list_page", "retry_many", "retry_one"]
 
@@ -33,11 +34,12 @@ __all__ = ["delete_many", "delete_one", "get", "list_page", "retry_many", "retry
 async def list_page(call: Call) -> Response:
     """``GET /v2/dlq``."""
     wanted, cursor, count = parse_dlq_request(call.request)
-    limit = _limit(count)
+    limit, size = _limit(count), parse_trim(call.request)
     page = call.engine.database.read(
         lambda connection: dead_letters(connection, call.account.number, wanted, cursor=cursor, limit=limit)
     )
-    return Response.of_json(200, dlq_json(Page(tuple(map(_shown, page.items)), page.cursor)))
+    shown = tuple(trimmed_letter(_shown(letter), size) for letter in page.items)
+    return Response.of_json(200, dlq_json(Page(shown, page.cursor)))
 
 
 async def get(call: Call) -> Response:
@@ -143,4 +145,8 @@ async def _retry(call: Call, letters: list[DeadLetter]) -> list[Receipt]:
 
 
 def _admitted(call: Call, letter: DeadLetter) -> Admitted:
-    return admitted(call, publish_again(letter.message, call.request.headers))
+    """The new message; it goes to the one endpoint that failed, and still counts as its group's and its schedule's."""
+    before = letter.message
+    new = admitted(call, publish_again(before, call.request.headers))
+    message = replace(new.message, url_group=before.url_group, endpoint=before.endpoint, schedule_id=before.schedule_id)
+    return replace(new, message=message)

@@ -1,18 +1,25 @@
-"""Publishing: one message, or many."""
+"""Publishing: one message, or many; to a URL, or to each endpoint of a URL group."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 from sqlite3 import Connection
 
 from qsops.engine.core.admission import admit, check_size
-from qsops.engine.core.deduplication import deduplication_key
+from qsops.engine.core.deduplication import deduplication_key, endpoint_key
+from qsops.engine.core.groups import Recipients, recipients_of
 from qsops.engine.core.intake import accept
 from qsops.engine.face.call import Call
 from qsops.engine.face.rates import charge
+from qsops.engine.plans import FAN_OUT_BYTES, FAN_OUT_LIMIT
+from qsops.engine.texts import fan_out_too_large, fan_out_too_wide
 from qsops.errors import Rejected
-from qsops.models import ItemError, Message, Publish, Receipt
+from qsops.models import Endpoint, Headers, ItemError, Message, Publish, Receipt
+from qsops.wire.destinations import is_url
 from qsops.wire.http import Response
+from qsops.wire.names import is_name
 from qsops.wire.publishing import batch_json, parse_batch, parse_publish, receipt_json
 
 __all__ = ["Admitted", "accept_all", "admitted", "batch", "publish"]
@@ -26,17 +33,51 @@ class Admitted:
     key: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What one publish makes: a message, or for a group one for each endpoint."""
+
+    messages: list[Admitted]
+    to_group: bool
+
+
+class _Groups:
+    """The groups that one request names, each read once, so that headers and endpoints fit together."""
+
+    def __init__(self, call: Call) -> None:
+        account, database = call.account.number, call.engine.database
+        self._read: Callable[[str], Recipients | None] = cache(
+            lambda name: database.read(lambda connection: recipients_of(connection, account, name))
+        )
+
+    def of(self, name: str) -> Recipients | None:
+        """The group ``name``; None if there is none."""
+        return self._read(name) if is_name(name) else None
+
+    def lent(self, name: str) -> Headers:
+        """The option headers that it lends to what is published to it."""
+        found = self.of(name)
+        return found.headers if found else ()
+
+
 async def publish(call: Call) -> Response:
-    """``POST /v2/publish/{destination}``."""
-    (receipt,) = await accept_all(call, [_admitted_anew(call, parse_publish(call.request))])
-    return Response.of_json(202 if receipt.deduplicated else 200, receipt_json([receipt], group=False))
+    """``POST /v2/publish/{destination}``, and ``POST /v2/enqueue/{queue}/{destination}``."""
+    groups = _Groups(call)
+    wanted = _wanted(call, parse_publish(call.request, groups.lent), groups)
+    _check_sum([wanted])
+    receipts = await accept_all(call, wanted.messages)
+    status = 202 if all(receipt.deduplicated for receipt in receipts) else 200
+    return Response.of_json(status, receipt_json(receipts, group=wanted.to_group))
 
 
 async def batch(call: Call) -> Response:
     """``POST /v2/batch``: each item is accepted or refused by itself, and all that are accepted in one commit."""
-    results = [_admitted_or_error(call, item) for item in parse_batch(call.request)]
-    receipts = iter(await accept_all(call, [result for result in results if isinstance(result, Admitted)]))
-    answers = [next(receipts) if isinstance(result, Admitted) else result for result in results]
+    groups = _Groups(call)
+    results = [_wanted_or_error(call, item, groups) for item in parse_batch(call.request, groups.lent)]
+    wanted = [result for result in results if isinstance(result, _Wanted)]
+    _check_sum(wanted)
+    found = iter(await _accept_each(call, wanted))
+    answers = [next(found) if isinstance(result, _Wanted) else result for result in results]
     return Response.of_json(200, batch_json(answers))
 
 
@@ -45,45 +86,101 @@ def admitted(call: Call, asked: Publish) -> Admitted:
 
     :raises Rejected: when it cannot be accepted.
     """
-    engine = call.engine
-    message = admit(
-        asked,
-        engine.plan,
-        message_id=engine.ids.make("msg_"),
-        now_ms=engine.clock.now_ms(),
-        caller_ip=call.caller_ip,
-    )
-    return Admitted(message, deduplication_key(asked))
+    return Admitted(_message(call, asked), deduplication_key(asked))
 
 
-async def accept_all(call: Call, wanted: list[Admitted]) -> list[Receipt]:
+async def accept_all(call: Call, wanted: Sequence[Admitted]) -> list[Receipt]:
     """Accept ``wanted`` in one commit, and wake the driver.
 
-    :raises TooMany: when the day's messages do not suffice for them; none is accepted then.
+    :raises Rejected: 412 when they ask for one queue more than the plan allows; none is accepted then.
+    :raises TooMany: when the day's messages do not suffice for them; likewise.
     """
-    if not wanted:
-        return []
-    account, now_ms = call.account.number, call.engine.clock.now_ms()
+    now_ms = call.engine.clock.now_ms()
 
     def operation(connection: Connection) -> list[Receipt]:
-        found = [accept(connection, account, one.message, now_ms, one.key) for one in wanted]
-        charge(connection, call.engine, account, found)
-        return found
+        receipts = _accepted(connection, call, wanted, now_ms)
+        charge(connection, call.engine, call.account.number, receipts)
+        return receipts
 
     receipts = await call.engine.database.submit(operation)
     call.engine.wake()
     return receipts
 
 
-def _admitted_anew(call: Call, asked: Publish) -> Admitted:
+async def _accept_each(call: Call, wanted: Sequence[_Wanted]) -> list[Receipt | list[Receipt] | ItemError]:
+    if not wanted:
+        return []
+    now_ms = call.engine.clock.now_ms()
+
+    def operation(connection: Connection) -> list[list[Receipt] | ItemError]:
+        found = [_accepted_or_error(connection, call, one.messages, now_ms) for one in wanted]
+        receipts = [receipt for each in found if isinstance(each, list) for receipt in each]
+        charge(connection, call.engine, call.account.number, receipts)
+        return found
+
+    found = await call.engine.database.submit(operation)
+    call.engine.wake()
+    return [
+        each[0] if isinstance(each, list) and not one.to_group else each
+        for one, each in zip(wanted, found, strict=True)
+    ]
+
+
+def _accepted_or_error(
+    connection: Connection, call: Call, wanted: Sequence[Admitted], now_ms: int
+) -> list[Receipt] | ItemError:
+    """The messages of one publish have one queue: either there is room for it, or the first is refused."""
+    try:
+        return _accepted(connection, call, wanted, now_ms)
+    except Rejected as error:
+        return ItemError(error.text)
+
+
+def _accepted(connection: Connection, call: Call, wanted: Sequence[Admitted], now_ms: int) -> list[Receipt]:
+    account, plan = call.account.number, call.engine.plan
+    receipts = [accept(connection, account, one.message, now_ms, one.key, plan=plan) for one in wanted]
+    return [
+        receipt if one.message.url_group is None else replace(receipt, url=one.message.url)
+        for receipt, one in zip(receipts, wanted, strict=True)
+    ]
+
+
+def _wanted(call: Call, asked: Publish, groups: _Groups) -> _Wanted:
     check_size(asked, call.engine.plan)
-    return admitted(call, asked)
+    found = None if is_url(asked.destination) else groups.of(asked.destination)
+    if found is None:
+        return _Wanted([admitted(call, asked)], to_group=False)
+    key = deduplication_key(asked)
+    keys = [None if key is None else endpoint_key(key, endpoint.url) for endpoint in found.endpoints]
+    messages = [_message(call, asked, endpoint) for endpoint in found.endpoints]
+    return _Wanted(list(map(Admitted, messages, keys)), to_group=True)
 
 
-def _admitted_or_error(call: Call, item: Publish | ItemError) -> Admitted | ItemError:
+def _wanted_or_error(call: Call, item: Publish | ItemError, groups: _Groups) -> _Wanted | ItemError:
     if isinstance(item, ItemError):
         return item
     try:
-        return _admitted_anew(call, item)
+        return _wanted(call, item, groups)
     except Rejected as error:
         return ItemError(error.text)
+
+
+def _message(call: Call, asked: Publish, endpoint: Endpoint | None = None) -> Message:
+    engine = call.engine
+    return admit(
+        asked,
+        engine.plan,
+        message_id=engine.ids.make("msg_"),
+        now_ms=engine.clock.now_ms(),
+        caller_ip=call.caller_ip,
+        endpoint=endpoint,
+    )
+
+
+def _check_sum(wanted: Iterable[_Wanted]) -> None:
+    """Hold what one request makes to a size that one commit can have: groups make much of little."""
+    messages = [one.message for each in wanted if each.to_group for one in each.messages]
+    if len(messages) > FAN_OUT_LIMIT:
+        raise Rejected(413, fan_out_too_wide(len(messages), FAN_OUT_LIMIT))
+    if sum(len(message.body) for message in messages) > FAN_OUT_BYTES:
+        raise Rejected(413, fan_out_too_large(FAN_OUT_BYTES))

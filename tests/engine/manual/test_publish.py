@@ -106,7 +106,7 @@ async def test_a_batch_accepts_and_refuses_item_by_item(engine: Embedded, caller
             {"destination": f"{URL}/1", "body": "one", "headers": {"upstash-label": "l1"}, "queue": None},
             {"destination": "ftp://shop.test", "body": None},
             {"destination": f"{URL}/2", "body": None, "headers": {"Upstash-Retries": "0"}},
-            {"destination": URL, "queue": "q"},
+            {"destination": URL, "queue": "a b"},
         ],
     )
     await engine.settle()
