@@ -231,3 +231,16 @@ async def test_a_letter_over_the_plan_can_be_retried(clock: ManualClock):
     await engine.settle()
     assert back.received[0].body == back.received[1].body
     await engine.aclose()
+
+
+async def test_bodies_are_shown_as_far_as_is_asked(engine: Embedded, caller: Caller):
+    """The vendor's MCP server asks for none of them; an entry that is read alone is whole."""
+    engine.receiver("https://dead.test", "500 body=answer")
+    await caller.publish("https://dead.test", b"12345", retries=0)
+    await engine.settle()
+    (whole,) = await caller.dead_letters()
+    assert (whole["body"], whole["responseBody"]) == ("12345", "answer")
+    (cut,) = await caller.dead_letters(trimBody=2)
+    assert (cut["body"], cut["responseBody"]) == ("12", "an")
+    (bare,) = await caller.dead_letters(trimBody=0)
+    assert bare.keys().isdisjoint({"body", "responseBody"})
