@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,11 +67,14 @@ def open_engine(
 ) -> Engine:
     """Open or make the database at ``path`` (``:memory:`` works) and enrol the accounts.
 
-    :raises SettingsError: when there is no plan ``quota``, or no ``region``.
+    :raises SettingsError: when there is no plan ``quota``, no ``region``, or the file cannot be opened.
     :raises Corrupt: when the file is no database of the engine, or a newer version wrote it.
     """
     plan, told = plan_named(quota), _told(region)
-    database = Database(path, migrations_in(_MIGRATIONS))
+    try:
+        database = Database(path, migrations_in(_MIGRATIONS))
+    except sqlite3.OperationalError as error:
+        raise SettingsError(f"db: {path} cannot be opened ({error}); mend its disk, or name another file") from error
     try:
         accounts = database.write(
             lambda connection: Accounts.enrolled(connection, ids, own_token, read_only_token, dev_users=dev_users)

@@ -1,0 +1,9 @@
+"""One SQLite file with one writer: operations that wait together are committed together."""
+
+from __future__ import annotations
+
+from qsops.sqlite.database import Database
+from qsops.sqlite.group import Operation
+from qsops.sqlite.migrations import migrations_in
+
+__all__ = ["Database", "Operation", "migrations_in"]

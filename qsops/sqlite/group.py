@@ -1,0 +1,100 @@
+"""Operations that are committed together: each is undone alone, and told of its own result."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from qsops.sqlite.transactions import commit, undo
+
+__all__ = ["Group", "Operation", "Waiting"]
+
+T = TypeVar("T")
+Operation = Callable[[sqlite3.Connection], T]
+
+
+@dataclass(slots=True)
+class Waiting:
+    """An operation of a group, and who waits for it."""
+
+    operation: Operation[Any]
+    done: asyncio.Future[Any]
+    result: Any = None
+    error: BaseException | None = None
+
+
+class Group:
+    """``members`` share one transaction on ``connection``, which :meth:`run` finds open and :meth:`end` closes."""
+
+    def __init__(self, connection: sqlite3.Connection, members: Sequence[Waiting]) -> None:
+        self._connection = connection
+        self._members = members
+
+    def run(self) -> None:
+        """Run the operations; where the transaction has to be given up, they all fail."""
+        try:
+            for waiting in self._members:
+                self._run_alone(waiting)
+        except BaseException as error:  # noqa: BLE001  # it belongs to those who wait, whatever it is
+            self.fail(error)
+            undo(self._connection)
+
+    def end(self) -> None:
+        """Commit, unless the transaction was given up already."""
+        if not self._connection.in_transaction:
+            return
+        try:
+            commit(self._connection)
+        except BaseException as error:  # noqa: BLE001  # as above
+            self.fail(error)
+
+    def whole(self) -> None:
+        """Begin, run and end."""
+        try:
+            self._connection.execute("begin immediate")
+        except BaseException as error:  # noqa: BLE001  # as above
+            return self.fail(error)
+        self.run()
+        return self.end()
+
+    def fail(self, error: BaseException) -> None:
+        """None of the operations has taken effect."""
+        for waiting in self._members:
+            waiting.error = error
+
+    def hand_out(self) -> None:
+        """Tell each member on the loop that it waits on."""
+        by_loop: dict[asyncio.AbstractEventLoop, list[Waiting]] = {}
+        for waiting in self._members:
+            by_loop.setdefault(waiting.done.get_loop(), []).append(waiting)
+        for loop, members in by_loop.items():
+            try:
+                loop.call_soon_threadsafe(_resolve, members)
+            except RuntimeError:
+                if not loop.is_closed():  # with its loop, whoever waited is gone; the operations stand all the same
+                    raise
+
+    def _run_alone(self, waiting: Waiting) -> None:
+        self._connection.execute("savepoint one")
+        try:
+            waiting.result = waiting.operation(self._connection)
+        except Exception as error:
+            # A full disk makes SQLite roll the whole transaction back; then the group fails as one.
+            if not self._connection.in_transaction:
+                raise
+            self._connection.execute("rollback to one")
+            waiting.error = error
+        self._connection.execute("release one")
+
+
+def _resolve(members: Sequence[Waiting]) -> None:
+    for waiting in members:
+        if waiting.done.done():  # whoever waited was cancelled; the operation stands all the same
+            continue
+        if waiting.error is not None:
+            waiting.done.set_exception(waiting.error)
+        else:
+            waiting.done.set_result(waiting.result)

@@ -1,0 +1,53 @@
+"""Schemas: one SQL file a step, and ``user_version`` says how many were taken."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from importlib.resources import files
+
+from qsops.errors import Corrupt
+from qsops.sqlite.transactions import transaction
+
+__all__ = ["migrate", "migrations_in"]
+
+
+def migrations_in(package: str) -> list[str]:
+    """The texts of the ``*.sql`` files of ``package`` in the order of their names; file n makes schema version n.
+
+    Each statement ends a line.
+    """
+    steps = sorted(
+        (step for step in files(package).iterdir() if step.name.endswith(".sql")), key=lambda step: step.name
+    )
+    return [step.read_text(encoding="utf-8") for step in steps]
+
+
+def migrate(connection: sqlite3.Connection, migrations: Sequence[str], path: str) -> None:
+    """Bring the database at ``path`` to the newest of ``migrations``, all steps in one transaction.
+
+    :raises Corrupt: when a newer version wrote it; it is left as it was.
+    """
+    with transaction(connection):  # two processes that start together take turns here
+        (version,) = connection.execute("pragma user_version").fetchone()
+        if version > len(migrations):
+            raise Corrupt(
+                f"{path} has schema version {version}, this qsops knows up to {len(migrations)}: "
+                "open it with the newer version that wrote it, or name another file"
+            )
+        for step in migrations[version:]:
+            for statement in _statements(step):
+                connection.execute(statement)
+        connection.execute(f"pragma user_version = {len(migrations)}")
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The statements of ``script`` one by one: ``executescript`` would commit the transaction around them."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+    if statement.strip():
+        yield statement
