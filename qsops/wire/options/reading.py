@@ -45,10 +45,10 @@ def read_all(options: Mapping[str, str], readers: Readers, prefix: str = OPTION_
     :raises Rejected: 400 for a value that cannot be read.
     """
     fields: dict[str, Any] = {}
-    for name, (field, reader) in readers.items():
-        value = options.get(prefix + name)
-        if value is not None:
-            fields[field] = read(prefix + name, value, reader)
+    for name, value in options.items():
+        if name.startswith(prefix) and (known := readers.get(name[len(prefix) :])) is not None:
+            field, reader = known
+            fields[field] = read(name, value, reader)
     return fields
 
 
