@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import secrets
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -105,13 +106,16 @@ class _SortableIds:
         self._clock = clock
         self._sequence_start = sequence_start
         self._last = 0
+        # What a schedule sends is named within its transaction, which may be on the database's thread.
+        self._making = threading.Lock()
 
     def make(self, prefix: str) -> str:
         now = self._clock.now_ms() << _SEQUENCE_BITS
-        # A clock that was set back must not make an id that sorts before, or equals, an earlier one.
-        floor = self._last + 1
-        self._last = floor if now <= self._last else now | self._sequence_start()
-        return prefix + _base32(self._last)
+        with self._making:
+            # A clock that was set back must not make an id that sorts before, or equals, an earlier one.
+            floor = self._last + 1
+            made = self._last = floor if now <= self._last else now | self._sequence_start()
+        return prefix + _base32(made)
 
 
 class SystemIds(_SortableIds):

@@ -12,6 +12,7 @@ from qsops.engine.face.router import Face
 from qsops.engine.virtual import VirtualLoop
 from tests.engine.caller import Caller
 
+MINUTE = 60_000
 HANGS = "https://hangs.test/"
 FINE = "https://fine.test/"
 MANY = 70
@@ -51,3 +52,24 @@ async def test_a_destination_that_hangs_does_not_hold_up_the_others(clock: Manua
         clock.advance(1_000)
         await loop.quiet()
         assert (arrived.count(HANGS), arrived.count(FINE)) == (MANY, 1)
+
+
+async def test_the_driver_wakes_for_a_schedule(clock: ManualClock):
+    """It sleeps until a schedule falls due, is told of a new one that is due before, and sends once for each time."""
+    arrived: list[tuple[str, int]] = []
+
+    async def deliver(delivery: Delivery) -> Outcome:
+        arrived.append((delivery.url, clock.now_ms() - start))
+        return Outcome(200)
+
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    start = clock.now_ms()
+    async with driven(clock, deliver) as caller:
+        await caller.schedule("*/5 * * * *", HANGS)
+        await loop.quiet()
+        await caller.schedule("*/2 * * * *", FINE)
+        for _ in range(11):
+            clock.advance(MINUTE // 2)
+            await loop.quiet()
+    assert arrived == [(FINE, 2 * MINUTE), (FINE, 4 * MINUTE), (HANGS, 5 * MINUTE)]

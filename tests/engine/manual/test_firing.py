@@ -121,6 +121,43 @@ async def test_a_group_gets_one_message_for_each_endpoint(engine: Embedded, call
     assert [entry["endpointName"] for entry in entries] == ["b", "a", "a"]
 
 
+async def test_messages_of_a_schedule_stand_in_its_queue(engine: Embedded, caller: Caller):
+    """They go one behind the other, and the queue keeps the parallelism that it was given."""
+    receiver = engine.receiver(URL, "200 after=90s")
+    await caller.ask("POST", "/v2/queues", {"queueName": "q", "parallelism": 2})
+    await caller.schedule(queue_name="q")
+    await engine.advance(MINUTE)
+    assert (await caller.ask("GET", "/v2/queues/q")).json["parallelism"] == 2
+    await caller.ask("POST", "/v2/queues", {"queueName": "q", "parallelism": 1})
+    await engine.advance(4 * MINUTE)
+    assert [got.at_ms - EPOCH_MS for got in receiver.received] == [MINUTE, 150_000, 240_000]
+    assert (await caller.ask("GET", "/v2/queues/q")).json["parallelism"] == 1
+
+
+async def test_a_queue_too_many_is_the_schedules_error(clock: ManualClock):
+    """A run whose queue the plan has no room for is not sent, and says so."""
+    engine = Embedded(clock=clock, quota="free")
+    caller = Caller(engine.send)
+    for number in range(10):
+        await caller.ask("POST", "/v2/queues", {"queueName": f"q{number}"})
+    schedule_id = await caller.schedule(queue_name="more")
+    await engine.advance(MINUTE)
+    told = await caller.read_schedule(schedule_id)
+    assert told["error"] == texts.quota_exceeded("maxQueues", 10)
+    assert await caller.logs() == []
+    await engine.aclose()
+
+
+async def test_flow_control_holds_for_schedules(engine: Embedded, caller: Caller):
+    """Two schedules with one key share its rate: what is over it waits for the next period."""
+    receiver = engine.receiver(URL)
+    limits = {"flow_control_key": "key", "flow_control_value": "rate=1, period=10s"}
+    await caller.schedule(**limits)
+    await caller.schedule(**limits)
+    await engine.advance(MINUTE + 10_000)
+    assert [got.at_ms - EPOCH_MS for got in receiver.received] == [MINUTE, MINUTE + 10_000]
+
+
 async def test_a_run_that_cannot_be_is_told_and_the_next_one_tried(engine: Embedded, caller: Caller):
     """A group that is gone is the schedule's error until the group is back; the schedule goes on meanwhile."""
     receiver = engine.receiver(URL)

@@ -135,6 +135,16 @@ async def test_a_batch_answers_a_group_with_a_list(engine: Embedded, caller: Cal
     assert [[got.body for got in receiver.received] for receiver in receivers] == [[b"", b"to all"], [b"to all"]]
 
 
+async def test_a_group_can_be_enqueued(engine: Embedded, caller: Caller):
+    """Each endpoint's message stands in the queue by itself, in the order of the endpoints."""
+    receivers = [engine.receiver(A, "200 after=5s"), engine.receiver(B, "200 after=5s")]
+    await add(caller, {"url": A}, {"url": B})
+    answer = await caller.ask("POST", "/v2/enqueue/line/shops", b"next")
+    await engine.settle()
+    assert [item["url"] for item in answer.json] == [A, B]
+    assert [[got.at_ms - EPOCH_MS for got in receiver.received] for receiver in receivers] == [[0], [5_000]]
+
+
 async def test_a_group_lends_its_options(engine: Embedded, caller: Caller):
     """Default headers hold for each publish to the group, alone or in a batch, and what a publish says goes first."""
     receiver = engine.receiver(A)
