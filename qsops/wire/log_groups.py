@@ -16,13 +16,14 @@ from qsops.wire.logs import log_json, parse_log
 from qsops.wire.query import Parameters
 from qsops.wire.values import cursor_of, json_answer, present
 
-__all__ = ["LOG_GROUPS_LIMIT", "is_grouped", "log_groups_json", "parse_log_groups"]
+__all__ = ["GROUP_KINDS", "LOG_GROUPS_LIMIT", "is_grouped", "log_groups_json", "parse_log_groups"]
 
 #: Messages of a page, by default and at the most (reference, section 2.9).
 LOG_GROUPS_LIMIT: Final = 10
 
 _GROUP_BY: Final = "groupBy"
-_KINDS: Final = ("messageId",)
+#: What a listing can be grouped by.
+GROUP_KINDS: Final = ("messageId",)
 
 
 def is_grouped(request: Request) -> bool:
@@ -30,7 +31,7 @@ def is_grouped(request: Request) -> bool:
 
     :raises Rejected: 400 for anything else to group by: the answer would have another form than was asked for.
     """
-    return Parameters(request.query).choice(_GROUP_BY, _KINDS) is not None
+    return Parameters(request.query).choice(_GROUP_BY, GROUP_KINDS) is not None
 
 
 def log_groups_json(page: Page[tuple[LogEntry, ...]]) -> dict[str, Any]:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from qsops.engine.face.openapi.shapes import NUMBER, TEXT, TEXTS, Schema, choice, object_of, whole
+from qsops.wire.log_groups import GROUP_KINDS
 from qsops.wire.options import OPTION_HEADERS
 from qsops.wire.query import ORDERS, TOKEN
+from qsops.wire.trimming import TRIM_BODY
 
 __all__ = [
     "ANYTHING",
@@ -102,6 +104,10 @@ _ERROR: Final[Mapping[str, Any]] = {"$ref": "#/components/schemas/Error"}
 def _of_query(name: str, most: int | None) -> Schema:
     if name == "order":
         return choice(*ORDERS)
+    if name == "groupBy":
+        return choice(*GROUP_KINDS)
+    if name == TRIM_BODY:
+        return {"type": "integer", "minimum": -1}
     if name == "count":
         return whole(1, most)
     if name in _NUMBERS:

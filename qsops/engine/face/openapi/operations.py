@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Literal
 
 from qsops.engine.face.logs import PAGE_LIMIT
 from qsops.engine.face.openapi.gates import GATES
@@ -82,14 +82,17 @@ _DLQ: Final = {
     ),
 }
 
-_LOGS: Final = {
-    ("GET", "/v2/events"): Operation(
-        "Read the log, newest first", _page("events", "LogEntry"), query(*LOGS_PARAMETERS, most=PAGE_LIMIT["events"])
-    ),
-    ("GET", "/v2/logs"): Operation(
-        "Read the log, newest first", _page("logs", "LogEntry"), query(*LOGS_PARAMETERS, most=PAGE_LIMIT["logs"])
-    ),
-}
+_GROUP: Final = object_of({"messageId": TEXT, "events": list_of(ref("LogEntry"))}, ("messageId", "events"))
+_GROUPS: Final = object_of({"messages": list_of(_GROUP), "cursor": TEXT}, ("messages",))
+
+
+def _log(key: Literal["events", "logs"]) -> Operation:
+    """A page of entries, or of messages where it is grouped by them."""
+    answer: Schema = {"oneOf": [_page(key, "LogEntry"), _GROUPS]}
+    return Operation("Read the log, newest first", answer, query(*LOGS_PARAMETERS, most=PAGE_LIMIT[key]))
+
+
+_LOGS: Final = {("GET", "/v2/events"): _log("events"), ("GET", "/v2/logs"): _log("logs")}
 
 _KEYS: Final = {
     ("GET", "/v2/keys"): Operation("Read the signing keys", ref("SigningKeys")),
