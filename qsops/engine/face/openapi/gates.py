@@ -29,7 +29,7 @@ _SCHEDULES: Final = {
         object_of({"scheduleId": TEXT}, ("scheduleId",)),
         (*CRON, *OPTIONS),
         ANYTHING,
-        (200, 201),
+        (200, 202),
     ),
     ("GET", "/v2/schedules"): Operation("List the schedules", list_of(ref("Schedule"))),
     ("GET", "/v2/schedules/{scheduleId}"): Operation("Read a schedule", ref("Schedule")),
