@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from qsops.engine.texts import head_too_large, too_many_headers
@@ -25,6 +26,7 @@ def check_headers(publish: Publish) -> None:
             _check(part.headers)
 
 
+@lru_cache(maxsize=1_024)
 def _check(headers: Headers) -> None:
     if len(headers) > MESSAGE_HEADERS_LIMIT:
         raise Rejected(431, too_many_headers(len(headers), MESSAGE_HEADERS_LIMIT))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from sqlite3 import Connection
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -36,9 +37,14 @@ def trait_of(connection: Connection, account: int, message: Message) -> int:
         *(message.url, message.url_group, message.endpoint, message.queue, message.schedule_id),
         *(message.flow_control.key if message.flow_control else None, message.caller_ip, message.labels),
     )
-    key = hashlib.sha1(repr((account, shared)).encode(), usedforsecurity=False).hexdigest()
+    key = _key(account, shared)
     row = connection.execute(_FIND, (key,)).fetchone()
     return int(row[0]) if row else _insert(connection, account, key, shared)
+
+
+@lru_cache(maxsize=1_024)
+def _key(account: int, shared: tuple[Any, ...]) -> str:
+    return hashlib.sha1(repr((account, shared)).encode(), usedforsecurity=False).hexdigest()
 
 
 def trait_fields(row: Sequence[Any]) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final
+from functools import lru_cache
+from typing import Any, Final
 
 from qsops.errors import Rejected
 from qsops.models import FlowControl, Headers, Publish
@@ -36,6 +37,10 @@ _FLOW_KEY: Final = "Upstash-Flow-Control-Key"
 _FLOW_VALUE: Final = "Upstash-Flow-Control-Value"
 CRON: Final = "upstash-cron"
 _HEADER_FORWARD: Final = "upstash-header-forward"
+
+#: What nearly every message has a value of its own for, and what else has a say.
+_OWN: Final = ("upstash-forward-", "upstash-deduplication-id", "upstash-label")
+_SHARED: Final = (OPTION_PREFIX, "content-type")
 
 _READERS: Final[Readers] = {
     "method": ("method", values.decode_method),
@@ -93,11 +98,17 @@ def decode_options(destination: str, headers: Headers, body: bytes = b"", query:
 
     :raises Rejected: 400, naming the header and its value; for ``Upstash-Cron``, too, which makes a schedule.
     """
-    options = collect(headers, query)
-    if CRON in options:
-        # Passed over, it would send one message at once, and never again.
-        raise Rejected(400, texts.CRON_ON_PUBLISH)
-    return decode_collected(destination, options, headers, body)
+    own, shared = _parted(headers)
+    fields = _decode_shared(shared, query)
+    if fields is None:
+        fields = _decode(collect(headers, query), headers)
+        return Publish(destination, body, **fields)
+    if not own:
+        return Publish(destination, body, **fields)
+    forwarded = decode_forwarded(own)
+    named = {name for name, _ in forwarded}
+    kept = [pair for pair in fields["headers"] if pair[0] not in named]
+    return Publish(destination, body, **{**fields, **read_all(collect(own), _READERS), "headers": (*kept, *forwarded)})
 
 
 def decode_collected(destination: str, options: Mapping[str, str], headers: Headers, body: bytes) -> Publish:
@@ -105,16 +116,39 @@ def decode_collected(destination: str, options: Mapping[str, str], headers: Head
 
     :raises Rejected: 400, naming the header and its value.
     """
-    fields = read_all(options, _READERS)
-    return Publish(
-        destination,
-        body,
-        headers=_headers(options, headers),
-        callback=decode_callback(CALLBACK, options, headers),
-        failure_callback=decode_callback(FAILURE_CALLBACK, options, headers),
-        flow_control=_flow_control(options),
-        **fields,
-    )
+    return Publish(destination, body, **_decode(options, headers))
+
+
+def _parted(headers: Headers) -> tuple[Headers, Headers]:
+    """The options that each message has of its own, and those that many share."""
+    own, shared = [], []
+    for pair in headers:
+        name = pair[0].lower()
+        if name.startswith(_OWN):
+            own.append(pair)
+        elif name.startswith(_SHARED):
+            shared.append(pair)
+    return tuple(own), tuple(shared)
+
+
+@lru_cache(maxsize=1_024)
+def _decode_shared(shared: Headers, query: str) -> dict[str, Any] | None:
+    """The fields of all messages with these options; nobody may change them. None where all headers are forwarded."""
+    options = collect(shared, query)
+    if CRON in options:
+        # Passed over, it would send one message at once, and never again.
+        raise Rejected(400, texts.CRON_ON_PUBLISH)
+    return None if forwards_everything(options) else _decode(options, shared)
+
+
+def _decode(options: Mapping[str, str], headers: Headers) -> dict[str, Any]:
+    return {
+        "headers": _headers(options, headers),
+        "callback": decode_callback(CALLBACK, options, headers),
+        "failure_callback": decode_callback(FAILURE_CALLBACK, options, headers),
+        "flow_control": _flow_control(options),
+        **read_all(options, _READERS),
+    }
 
 
 def apply_overrides(publish: Publish, headers: Headers) -> Publish:
