@@ -144,8 +144,9 @@ class _Rounds:
         return [measure.figure for measure in self.measures]
 
     def notes(self) -> list[str]:
-        """Each note once, in the order they came."""
-        return [f"{self.contender.name}: {note}" for note in dict.fromkeys(m.note for m in self.measures) if note]
+        """What it said in the round of the median."""
+        said = sorted(self.measures, key=lambda measure: measure.figure)[len(self.measures) // 2].note
+        return [f"{self.contender.name}: {said}"] if said else []
 
 
 def run_row(row: Row) -> list[Result]:
@@ -169,9 +170,10 @@ def run_row(row: Row) -> list[Result]:
 def _result(row: Row, peer: Peer | None, ours: _Rounds, theirs: _Rounds) -> Result:
     if ours.fault is not None:
         return Result(row, peer, None, failed=ours.fault)
-    mine, others, notes = ours.figures(), theirs.figures(), (*ours.notes(), *theirs.notes())
+    mine, others = ours.figures(), theirs.figures()
     if peer is None or theirs.fault is not None:
-        return Result(row, peer, median(mine), skipped=theirs.fault, notes=notes)
+        return Result(row, peer, median(mine), skipped=theirs.fault, notes=tuple(ours.notes()))
+    notes = (*ours.notes(), *theirs.notes())
     ratios = tuple(one / other for one, other in zip(mine, others, strict=True))
     return Result(row, peer, median(mine), median(others), ratios, notes=notes)
 

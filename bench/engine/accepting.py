@@ -13,6 +13,7 @@ from pathlib import Path
 from bench.engine.figure import tell
 from bench.engine.loader import Load, load
 from bench.engine.local import LocalEngine, engine
+from bench.engine.process import spending
 from bench.engine.requests import batches, singles
 from bench.frame import Contender, Peer, Row
 
@@ -25,10 +26,12 @@ _CONNECTIONS = {"single": 64, "batch": 4}
 _WARM_UP = 1_000
 
 
-def accepted(local: LocalEngine, how: str, count: int) -> float:
-    """Messages per second that a running engine accepts."""
+def accepted(local: LocalEngine, how: str, count: int) -> tuple[float, str]:
+    """Messages per second that a running engine accepts; the note tells what it spent on each."""
     _send(local, how, count, _WARM_UP)
-    return count / _send(local, how, 0, count).seconds
+    with spending(local.process.pid, count) as spent:
+        told = _send(local, how, 0, count)
+    return count / told.seconds, spent.note()
 
 
 def _send(local: LocalEngine, how: str, first: int, count: int) -> Load:
@@ -41,7 +44,8 @@ def _send(local: LocalEngine, how: str, first: int, count: int) -> Load:
 def main(how: str, count: int) -> None:
     """Our engine, on a new file."""
     with tempfile.TemporaryDirectory() as folder, engine(Path(folder) / "engine.db") as local:
-        tell(accepted(local, how, count), local.durability())
+        figure, note = accepted(local, how, count)
+        tell(figure, f"{local.durability()}, {note}")
 
 
 def _row(title: str, how: str, count: int, floor: float) -> Row:

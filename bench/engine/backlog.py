@@ -88,7 +88,7 @@ def memory(db: Path, url: str) -> tuple[float, str]:
 def accept(db: Path, _url: str) -> tuple[float, str]:
     """How fast more delayed messages are accepted."""
     with engine(db) as local:
-        return accepted(local, "batch", _ACCEPT), ""
+        return accepted(local, "batch", _ACCEPT)
 
 
 def deliver(db: Path, url: str) -> tuple[float, str]:

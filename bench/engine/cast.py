@@ -6,45 +6,13 @@ from collections.abc import Callable
 
 from bench.engine.history import FAILS, RECOVERS
 from bench.engine.payload import body
+from bench.engine.values import OLD, RARE
 from qsops.models import FlowControl, Message
 
-__all__ = ["COMMON", "NONE", "OLD", "RARE", "old", "rare", "regular", "single"]
+__all__ = ["Maker", "old", "rare", "regular", "single"]
 
-#: The values that questions ask for, by the parameter of ``GET /v2/events``.
-COMMON = {
-    "url": "https://hooks.example.com/hook/7",
-    "topicName": "subscribers",
-    "queueName": "orders",
-    "scheduleId": "scd_nightly",
-    "label": "campaign",
-    "flowControlKey": "tenant",
-    "host": "hooks.example.com",
-    "path": "/hook",
-    "callerIp": "192.0.2.1",
-}
-RARE = {
-    "url": "https://rare.example.com/rare",
-    "topicName": "rare-topic",
-    "queueName": "rare-queue",
-    "scheduleId": "scd_rare",
-    "label": "rare",
-    "flowControlKey": "rare-tenant",
-    "host": "rare.example.com",
-    "path": "/rare",
-    "callerIp": "192.0.2.200",
-}
-OLD = {
-    "url": "https://old.example.com/old/8",
-    "topicName": "old-topic",
-    "queueName": "old-queue",
-    "scheduleId": "scd_old",
-    "label": "old",
-    "flowControlKey": "old-tenant",
-    "host": "old.example.com",
-    "path": "/old",
-    "callerIp": "198.51.100.9",
-}
-NONE = {name: "https://none.example.com/" if name == "url" else "no-such-value" for name in COMMON}
+#: Makes message ``number`` with an id, at a time.
+Maker = Callable[[int, str, int], Message]
 
 _HOOKS = 300
 _OTHERS = 19
@@ -97,9 +65,6 @@ def old(number: int, message_id: str, now_ms: int) -> Message:
     else:
         url = f"https://old.example.com/old/{number // 2 % _OLD_HOOKS}"
     return _of(OLD, url, number, message_id, now_ms, gated=number % 500 == 0)
-
-
-Maker = Callable[[int, str, int], Message]
 
 
 def _of(values: dict[str, str], url: str, number: int, message_id: str, now_ms: int, *, gated: bool) -> Message:

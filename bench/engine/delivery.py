@@ -14,6 +14,7 @@ from pathlib import Path
 from bench.engine.figure import rate, tell
 from bench.engine.loader import load
 from bench.engine.local import LocalEngine, engine
+from bench.engine.process import spending
 from bench.engine.receiver import reached, reset, with_receiver
 from bench.engine.requests import batches
 from bench.frame import Contender, Peer, Row
@@ -25,12 +26,14 @@ _CONNECTIONS = 4
 
 
 def delivered(local: LocalEngine, count: int, url: str) -> tuple[float, str]:
-    """Messages per second through a running engine, and how many more than once."""
+    """Messages per second through a running engine; the note tells what the engine itself spent on each."""
     _publish(local, count, WARM_UP, url)
     reached(url, WARM_UP)
     reset(url)
-    started_s = _publish(local, 0, count, url)
-    return rate(count, started_s, reached(url, count))
+    with spending(local.process.pid, count) as spent:
+        started_s = _publish(local, 0, count, url)
+        figure, more = rate(count, started_s, reached(url, count))
+    return figure, f"{spent.note()}{more}"
 
 
 def _publish(local: LocalEngine, first: int, count: int, url: str) -> float:
@@ -44,7 +47,7 @@ def main(count: int, url: str) -> None:
     reset(url)
     with tempfile.TemporaryDirectory() as folder, engine(Path(folder) / "engine.db") as local:
         figure, note = delivered(local, count, url)
-        tell(figure, f"{local.durability()}{note}")
+        tell(figure, f"{local.durability()}, {note}")
 
 
 _CELERY = ("celery[redis]", "requests")

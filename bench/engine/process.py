@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["LOOPBACK", "Process", "ProcessFailed", "cpu_s", "free_port", "memory_mb", "running"]
+__all__ = ["LOOPBACK", "Process", "ProcessFailed", "cpu_s", "free_port", "memory_mb", "running", "spending"]
 
 LOOPBACK = "127.0.0.1"
 _GRACE_S = 10.0
@@ -111,6 +111,30 @@ def memory_mb(pid: int) -> tuple[float, float]:
 def cpu_s(pid: int) -> float:
     """Processor time that process ``pid`` has used, in seconds (Linux)."""
     return _cpu_ticks(Path(f"/proc/{pid}/stat").read_text()) / os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(slots=True)
+class Spent:
+    """Processor time that a process used for ``count`` messages; None where that cannot be told."""
+
+    count: int
+    seconds: float | None = None
+
+    def note(self) -> str:
+        """In microseconds a message: unlike a rate, it does not depend on what else the machine does."""
+        return "" if self.seconds is None else f"{self.seconds / self.count * 1e6:.0f} µs of processor a message"
+
+
+@contextmanager
+def spending(pid: int, count: int) -> Iterator[Spent]:
+    """What process ``pid`` uses within the context."""
+    spent = Spent(count)
+    if not Path(f"/proc/{pid}/stat").exists():
+        yield spent
+        return
+    before_s = cpu_s(pid)
+    yield spent
+    spent.seconds = cpu_s(pid) - before_s
 
 
 def _cpu_ticks(stat: str) -> int:

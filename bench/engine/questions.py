@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from bench.engine.cast import COMMON, NONE, OLD, RARE
+from bench.engine.values import COMMON, NONE, OLD, RARE
 
 __all__ = ["EARLIEST_FIRST", "PAGE", "Question", "filters", "of_dates", "pages"]
 

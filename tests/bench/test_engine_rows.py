@@ -13,7 +13,7 @@ from bench.engine.figure import rate
 from bench.engine.http1 import post, take
 from bench.engine.loader import Load
 from bench.engine.payload import body, chunks
-from bench.engine.process import LOOPBACK, ProcessFailed, _cpu_ticks, running
+from bench.engine.process import LOOPBACK, ProcessFailed, Spent, _cpu_ticks, running
 from bench.engine.receiver import Arrivals, Counter, reached, reset, with_receiver
 from bench.engine.requests import batches, singles
 
@@ -71,6 +71,12 @@ def test_a_load_that_was_refused_in_part_is_no_load():
 def test_processor_time_is_read_past_any_name():
     """The name in /proc/PID/stat may hold brackets and spaces."""
     assert _cpu_ticks("7 (a) R (b c)) S 1 2 3 4 5 6 7 8 9 10 30 12 0 0") == 42
+
+
+def test_what_a_message_costs_is_told_in_microseconds():
+    """The note on what the engine spent is by the message, and where it is unknown there is none."""
+    assert Spent(1_000, 0.25).note() == "250 µs of processor a message"
+    assert Spent(1_000).note() == ""
 
 
 async def test_the_counter_tells_distinct_from_total():

@@ -85,7 +85,7 @@ def test_a_preparation_that_fails_ends_its_row_alone():
 
 
 def test_a_note_is_printed_once():
-    """What a contender says in each round is one line under the table."""
+    """What a contender says is one line under the table, that of its median round."""
     FIGURES.update(ours=[10, 20, 30], theirs=[5, 5, 5])
     assert notes(run_row(row())) == ["work · ours: synchronous=2 (FULL)"]
 

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from bench.engine.cast import COMMON, NONE, OLD, RARE
 from bench.engine.copies import Stretch, copy
 from bench.engine.local import TOKEN
 from bench.engine.logs import slowest
 from bench.engine.longlog import build
 from bench.engine.questions import PAGE, Question, filters, of_dates, pages
+from bench.engine.values import COMMON, NONE, OLD, RARE
 from qsops.engine.core.logs import read_logs
 from qsops.wire.http import Request
 from qsops.wire.logs import parse_logs_request
