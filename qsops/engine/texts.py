@@ -11,6 +11,7 @@ __all__ = [
     "FOREIGN_HOST",
     "FOREIGN_ORIGIN",
     "INTERNAL_ERROR",
+    "LLM_IS_GONE",
     "MALFORMED_REQUEST",
     "count_out_of_range",
     "fan_out_too_large",
@@ -21,6 +22,7 @@ __all__ = [
     "no_such_endpoint",
     "target_too_long",
     "too_many_headers",
+    "too_many_notifications",
     "unusable_url",
 ]
 
@@ -28,6 +30,7 @@ FOREIGN_HOST: Final = "host not allowed: this engine answers to names of its own
 FOREIGN_ORIGIN: Final = "origin not allowed: this engine answers no page of another site"
 DATABASE_FULL: Final = "the engine's disk is full; nothing was accepted"
 DATABASE_UNAVAILABLE: Final = "the engine's database cannot be used now; nothing was accepted"
+LLM_IS_GONE: Final = "the hosted LLM is no more: publish to a provider's URL, with its key as a forwarded header"
 INTERNAL_ERROR: Final = "the engine failed on this request; its log says why"
 MALFORMED_REQUEST: Final = "the request is no HTTP, or its target is no path"
 DELAYED_CALLBACK: Final = "messages with delayed callbacks are not accepted"
@@ -76,6 +79,11 @@ def target_too_long(limit: int) -> str:
 def too_many_headers(count: int, limit: int) -> str:
     """More headers, of a request or of a message, than may be."""
     return f"too many headers: {count}, limit: {limit}"
+
+
+def too_many_notifications(event: str, limit: int) -> str:
+    """A run that was notified again and again, and does not wait for it."""
+    return f"too many notifications of event {event[:100]!r} are saved for this run, limit: {limit}"
 
 
 def unusable_url(why: str) -> str:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Final
 
 from qsops.models import Headers, Message
+from qsops.wire.runs import RUN_PREFIX
 
 __all__ = [
     "NON_RETRYABLE_HEADER",
@@ -59,13 +60,14 @@ def delivery_headers(message: Message, *, retried: int, signature: str, region: 
 def _forwarded(headers: Headers) -> Headers:
     """What goes on of a message's own headers; many messages share them.
 
-    None of them may pass for one of QStash's own: a consumer that holds the signature trusts these.
+    None of them may pass for one of QStash's own: a consumer that holds the signature trusts these. But those of a
+    workflow's run are its publisher's.
     """
     names = [name.lower() for name, _ in headers]
     kept = [
         pair
         for name, pair in zip(names, headers, strict=True)
-        if name not in _FRAMING and not name.startswith("upstash-")
+        if name not in _FRAMING and (name.startswith(RUN_PREFIX) or not name.startswith("upstash-"))
     ]
     return (*kept,) if "user-agent" in names else (*kept, ("User-Agent", USER_AGENT))
 

@@ -1,4 +1,4 @@
-"""What falls due beside attempts: messages that come before their gates, keys whose window has ended, and schedules."""
+"""What falls due beside attempts: messages before their gates, keys whose window has ended, deadlines, and schedules."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from qsops.engine.core.firing import fire_due, next_firing_ms
 from qsops.engine.core.flow import due_flows, next_wake_ms
 from qsops.engine.core.gates import arrive_due, open_flow
 from qsops.engine.core.terms import Terms
+from qsops.engine.core.waiters import expire_due, next_deadline_ms
 
 __all__ = ["next_chore_ms", "next_gate_ms", "run_chores"]
 
@@ -17,7 +18,7 @@ _NEXT_KNOCK: Final = "select min(due_ms) from progress where stage = 1 and due_m
 
 def next_chore_ms(connection: Connection) -> int | None:
     """When :func:`run_chores` has something to do; None if nothing is planned."""
-    return _first(next_gate_ms(connection), next_firing_ms(connection))
+    return _first(next_gate_ms(connection), next_firing_ms(connection), next_deadline_ms(connection))
 
 
 def next_gate_ms(connection: Connection) -> int | None:
@@ -34,6 +35,7 @@ def run_chores(connection: Connection, now_ms: int, terms: Terms) -> None:
     arrive_due(connection, now_ms)
     for flow in due_flows(connection, now_ms):
         open_flow(connection, flow, now_ms)
+    expire_due(connection, now_ms, terms)
     fire_due(connection, now_ms, terms)
 
 

@@ -6,7 +6,22 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from qsops.engine.face import dlq, faults, flow, groups, keys, logs, messages, publishing, queues, schedules, status
+from qsops.engine.face import (
+    dlq,
+    faults,
+    flow,
+    gone,
+    groups,
+    keys,
+    logs,
+    messages,
+    publishing,
+    queues,
+    schedules,
+    status,
+    triggers,
+    workflow,
+)
 from qsops.engine.face.call import Handler
 from qsops.engine.plans import BATCH_LIMIT, BODY_LIMIT, MESSAGE_LIMIT
 
@@ -28,6 +43,8 @@ def _route(method: str, pattern: str, handler: Handler, body_limit: int = BODY_L
 
 
 ROUTES: Final = (
+    _route("POST", r"/v2/publish/api/llm", gone.llm, MESSAGE_LIMIT),
+    _route("POST", r"/llm/v1/chat/completions", gone.llm, MESSAGE_LIMIT),
     _route("POST", r"/v2/publish/(.+)", publishing.publish, MESSAGE_LIMIT),
     _route("POST", r"/v2/batch", publishing.batch, BATCH_LIMIT),
     _route("POST", r"/v2/enqueue/([^/]+)/(?:.+)", publishing.publish, MESSAGE_LIMIT),
@@ -60,6 +77,12 @@ ROUTES: Final = (
     _route("POST", r"/v2/flowControl/(.+)/resetRate", flow.reset),
     _route("POST", r"/v2/flowControl/(.+)/reset", flow.reset),
     _route("GET", r"/v2/globalParallelism", flow.global_parallelism),
+    _route("POST", r"/v2/wait/(.+)", workflow.wait_for),
+    _route("GET", r"/v2/waiters/(.+)", workflow.waiters),
+    _route("POST", r"/v2/notify/([^/]+)", workflow.notify, MESSAGE_LIMIT),
+    _route("POST", r"/v2/notify/([^/]+)/(?:.+)", workflow.notify, MESSAGE_LIMIT),
+    _route("POST", r"/v2/trigger/(.+)", triggers.trigger, MESSAGE_LIMIT),
+    _route("POST", r"/v2/batch/trigger", triggers.trigger_many, BATCH_LIMIT),
     _route("GET", r"/v2/topics", groups.list_all),
     _route("GET", r"/v2/topics/([^/]+)", groups.get),
     _route("DELETE", r"/v2/topics/([^/]+)", groups.delete),
@@ -86,7 +109,4 @@ ROUTES: Final = (
 )
 
 #: The first steps of paths that exist on the hosted service and answer 501 here.
-UNSERVED: Final = re.compile(
-    r"(/v2/(?:batch/trigger|trigger|wait|waiters|notify"
-    r"|workflows)|/llm)(?:/.*)?"
-)
+UNSERVED: Final = re.compile(r"(/v2/workflows|/llm)(?:/.*)?")

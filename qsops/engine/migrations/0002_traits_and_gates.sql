@@ -248,7 +248,7 @@ create table schedules (
 
 create index schedules_next on schedules (next_ms) where next_ms is not null and paused = 0;
 
--- Workflow: who waits for an event until deadline_ms, and what was notified before anybody waited.
+-- Workflow: who waits for an event until deadline_ms, and what a run was notified of before it waited.
 create table waiters (
   waiter integer primary key,
   account integer not null,
@@ -259,17 +259,20 @@ create table waiters (
 ) strict;
 
 create index waiters_event on waiters (account, event);
+create index waiters_run on waiters (account, run, event) where run is not null;
 create index waiters_deadline on waiters (deadline_ms);
 
 create table notifications (
+  notification integer primary key,
   account integer not null,
   run text not null,
   event text not null,
-  headers text not null,
   body blob not null,
-  until_ms integer not null,
-  primary key (account, run, event)
-) strict, without rowid;
+  until_ms integer not null
+) strict;
+
+create index notifications_event on notifications (account, run, event);
+create index notifications_until on notifications (until_ms);
 
 create table daily (
   account integer not null,

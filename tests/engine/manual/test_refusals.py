@@ -97,13 +97,8 @@ async def test_the_free_plan_has_its_own_limits(clock: ManualClock):
 @pytest.mark.parametrize(
     ("method", "path", "named"),
     [
-        ("POST", "/v2/batch/trigger", "/v2/batch/trigger"),
-        ("POST", "/v2/trigger/https://shop.test", "/v2/trigger"),
-        ("POST", "/v2/wait/e", "/v2/wait"),
-        ("GET", "/v2/waiters/e", "/v2/waiters"),
-        ("POST", "/v2/notify/e", "/v2/notify"),
         ("GET", "/v2/workflows/logs", "/v2/workflows"),
-        ("POST", "/llm/v1/chat/completions", "/llm"),
+        ("DELETE", "/v2/workflows/runs/wfr_1", "/v2/workflows"),
     ],
 )
 async def test_what_is_not_served_yet_says_so(caller: Caller, method: str, path: str, named: str):

@@ -51,7 +51,8 @@ def test_no_request_is_a_fault_of_ours(label: str, mode: GenerationMode, engine:
     """Whatever an endpoint is asked, as the document has it or not: no 500, and the answer is one of the document's."""
 
     # A URL has slashes, which no generator puts into one step of a path by itself.
-    told = {"path_parameters": {"destination": HOME}} if "{destination}" in label and mode.is_positive else {}
+    urls = {name: HOME for name in ("destination", "workflowUrl") if f"{{{name}}}" in label}
+    told = {"path_parameters": urls} if urls and mode.is_positive else {}
 
     @settings(
         max_examples=EXAMPLES, deadline=None, database=None, print_blob=True, suppress_health_check=list(HealthCheck)

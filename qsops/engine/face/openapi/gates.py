@@ -110,10 +110,17 @@ _WORKFLOW: Final = {
     ),
 }
 
+#: Every answer is an error.
+_GONE: Final = {
+    ("POST", path): Operation("Ask the hosted LLM, which is no more", NOTHING, body=ANYTHING, statuses=())
+    for path in ("/llm/v1/chat/completions", "/v2/publish/api/llm")
+}
+
 GATES: Final[Mapping[tuple[str, str], Operation]] = {
     **_QUEUES,
     **_SCHEDULES,
     **_URL_GROUPS,
     **_FLOW_CONTROL,
     **_WORKFLOW,
+    **_GONE,
 }
