@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from sqlite3 import Connection
 from typing import Any, Final
@@ -18,10 +18,8 @@ from qsops.models import LogFilter, State
 
 __all__ = ["find_lines"]
 
-#: So many traits are followed side by side, each along its own part of the index.
-_SIDE_BY_SIDE: Final = 500
-#: So many lines are rather collected and sorted than searched for along the whole log.
-_SORTED: Final = 200_000
+#: So many traits are followed, each along its own part of the index; of more than these, every few lines match.
+_FOLLOWED: Final = 100_000
 #: How many lines of the log share a span of time, as a shift.
 _SPAN_SHIFT: Final = 12
 
@@ -32,6 +30,13 @@ _MEANT: Final = {
 }
 
 _OF_TRAIT: Final = "l.trait = :trait"
+#: The matching traits with the first of the lines that each has in the part of the log that is asked for.
+_HEADS: Final = """
+    select (select {first_of}(l.seq) from log l where l.trait = t.trait and l.seq between :first and :last), t.trait
+    from traits t where {{}} limit {most}
+"""
+_LATEST_HEADS: Final = _HEADS.format(first_of="max", most=_FOLLOWED + 1)
+_EARLIEST_HEADS: Final = _HEADS.format(first_of="min", most=_FOLLOWED + 1)
 _OF_TRAITS: Final = "l.trait in (select t.trait from traits t where {})"
 _OF_MESSAGES: Final = """
     l.message in (select seq from messages where id in (select value from json_each(:ids)) and account = :account)
@@ -100,25 +105,37 @@ def _by_message(search: _Search, ids: Sequence[str], traits: Conditions, states:
 
 
 def _by_traits(search: _Search, traits: Conditions, states: Sequence[str]) -> Iterable[int]:
-    """Few traits are followed side by side; the lines of many are collected, or met on the way along the log."""
+    """Each trait is followed along the index; the lines of too many are met on the way along the log."""
     _add_states(search.conditions, states)
     traits.where("t.account = :account", account=search.account)
-    found = [number for (number,) in search.connection.execute(_matching(traits), traits.parameters)]
-    if len(found) <= _SIDE_BY_SIDE:
-        ways = [search.lines(_OF_TRAIT, trait=trait) for trait in found]
-        return heapq.merge(*ways, reverse=not search.earliest_first)
-    way = _OF_TRAITS.format(traits.sql)
-    return search.lines(way if _are_few(search, way, traits) else f"+{way}", **traits.parameters)
+    heads = (_EARLIEST_HEADS if search.earliest_first else _LATEST_HEADS).format(traits.sql)
+    known = {"first": search.first, "last": search.last, **traits.parameters}
+    found = search.connection.execute(heads, known).fetchall()
+    if len(found) > _FOLLOWED:
+        return search.lines(f"+{_OF_TRAITS.format(traits.sql)}", **traits.parameters)
+    return _merged(search, sorted((head for head in found if head[0] is not None), reverse=not search.earliest_first))
 
 
-def _matching(traits: Conditions) -> str:
-    return f"select t.trait from traits t where {traits.sql} limit {_SIDE_BY_SIDE + 1}"
+def _merged(search: _Search, heads: Sequence[tuple[int, int]]) -> Iterator[int]:
+    """The lines of all traits in order. A trait is not looked into before its first line has its turn."""
+    sign = 1 if search.earliest_first else -1
+    turns: list[tuple[int, Iterator[int]]] = []
+    waiting = iter(heads)
+    head = next(waiting, None)
+    while turns or head is not None:
+        if head is not None and (not turns or sign * head[0] <= turns[0][0]):
+            _take_turn(turns, sign, iter(search.lines(_OF_TRAIT, trait=head[1])))
+            head = next(waiting, None)
+        else:
+            turn, lines = heapq.heappop(turns)
+            yield sign * turn
+            _take_turn(turns, sign, lines)
 
 
-def _are_few(search: _Search, way: str, traits: Conditions) -> bool:
-    sql = f"select count(*) from (select 1 from log l where {way} limit {_SORTED})"
-    (count,) = search.connection.execute(sql, traits.parameters).fetchone()
-    return bool(count < _SORTED)
+def _take_turn(turns: list[tuple[int, Iterator[int]]], sign: int, lines: Iterator[int]) -> None:
+    line = next(lines, None)
+    if line is not None:
+        heapq.heappush(turns, (sign * line, lines))
 
 
 def _add_states(conditions: Conditions, states: Sequence[str]) -> None:
