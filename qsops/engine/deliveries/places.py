@@ -8,12 +8,9 @@ from collections import OrderedDict
 from ipaddress import ip_address
 from typing import Any, Final
 
-import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
-
 from qsops.config.ranges import Network, forbidden_reason
 
-__all__ = ["PlaceRefused", "Places", "Resolver", "refusal"]
+__all__ = ["PlaceRefused", "Places"]
 
 #: How long the addresses of a name are believed, and of how many names.
 _BELIEVED_S: Final = 10.0
@@ -91,27 +88,6 @@ class Places:
         return await asyncio.shield(task)
 
 
-class Resolver(AbstractResolver):
-    """``places`` as aiohttp asks for names."""
-
-    def __init__(self, places: Places) -> None:
-        self._places = places
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        return [_result(host, address, port) for address in await self._places.resolve(host)]
-
-    async def close(self) -> None:
-        """Nothing is held open."""
-
-
-def refusal(error: BaseException) -> PlaceRefused | None:
-    """The refusal behind ``error``, which may be aiohttp's own about it."""
-    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
-    return cause if isinstance(cause, PlaceRefused) else None
-
-
 async def _addresses(host: str) -> list[str]:
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
@@ -141,9 +117,3 @@ def _refused(host: str, address: str, reason: str) -> str:
         f"destination refused: {host[:200]}{resolves or ' is'} {reason}; "
         f"the engine calls it once it is started with --allow-private {address}"
     )
-
-
-def _result(host: str, address: str, port: int) -> ResolveResult:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
-    return ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=flags)

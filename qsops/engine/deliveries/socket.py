@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Self
-
-import aiohttp
+from typing import TYPE_CHECKING, Self
 
 from qsops.engine.core.attempts import Outcome
-from qsops.engine.deliveries.places import Places, refusal
+from qsops.engine.deliveries.places import PlaceRefused, Places
 from qsops.engine.deliveries.plain import PlainDeliveries
-from qsops.engine.deliveries.port import CONNECT_TIMEOUT_S, Delivery
-from qsops.engine.deliveries.tls import TlsDeliveries
+from qsops.engine.deliveries.port import Delivery
+
+if TYPE_CHECKING:  # see _over_tls
+    from qsops.engine.deliveries.tls import TlsDeliveries
 
 __all__ = ["SocketDeliveries"]
 
@@ -29,7 +29,6 @@ class SocketDeliveries:
         self._tls: TlsDeliveries | None = None
 
     async def __aenter__(self) -> Self:
-        self._tls = TlsDeliveries(self._connections, self._places)
         return self
 
     async def __aexit__(
@@ -40,11 +39,19 @@ class SocketDeliveries:
             await self._tls.aclose()
 
     async def __call__(self, delivery: Delivery) -> Outcome:
-        assert self._tls is not None, "enter the context first"
+        if delivery.url[:6].lower() == "https:":
+            return await self._over_tls()(delivery)
         try:
-            return await (self._tls if delivery.url[:6].lower() == "https:" else self._plain)(delivery)
-        except aiohttp.ServerTimeoutError:
-            return Outcome(error=f"no connection within {CONNECT_TIMEOUT_S:.0f} s")
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            refused = refusal(error)
-            return Outcome(error=str(refused) if refused else f"{type(error).__name__}: {error}")
+            return await self._plain(delivery)
+        except PlaceRefused as error:
+            return Outcome(error=str(error))
+        except (OSError, ValueError) as error:
+            return Outcome(error=f"{type(error).__name__}: {error}")
+
+    def _over_tls(self) -> TlsDeliveries:
+        if self._tls is None:
+            # aiohttp takes longer to import than all the rest of the engine, and on a laptop it is rarely needed.
+            from qsops.engine.deliveries.tls import TlsDeliveries
+
+            self._tls = TlsDeliveries(self._connections, self._places)
+        return self._tls

@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
+import socket
 from io import BytesIO
 from typing import Final
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from qsops.engine.core.attempts import Outcome
-from qsops.engine.deliveries.places import Places, Resolver
+from qsops.engine.deliveries.places import PlaceRefused, Places
 from qsops.engine.deliveries.port import CONNECT_TIMEOUT_S, KEEP_ALIVE_S, RESPONSE_LIMIT, Delivery
 from qsops.wire.header_text import headers_from_wire
 from qsops.wire.http import spelled
 
-__all__ = ["TlsDeliveries"]
+__all__ = ["Resolver", "TlsDeliveries", "refusal"]
 
 _AT_ONCE: Final = 64 * 1024
 _NOT_ADDED: Final = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
+
+
+class Resolver(AbstractResolver):
+    """``places`` as aiohttp asks for names."""
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        return [_result(host, address, port) for address in await self._places.resolve(host)]
+
+    async def close(self) -> None:
+        """Nothing is held open."""
 
 
 class TlsDeliveries:
@@ -42,6 +59,19 @@ class TlsDeliveries:
         )
 
     async def __call__(self, delivery: Delivery) -> Outcome:
+        try:
+            return await self._exchange(delivery)
+        except aiohttp.ServerTimeoutError:
+            return Outcome(error=f"no connection within {CONNECT_TIMEOUT_S:.0f} s")
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            refused = refusal(error)
+            return Outcome(error=str(refused) if refused else f"{type(error).__name__}: {error}")
+
+    async def aclose(self) -> None:
+        """Hang up all connections."""
+        await self._session.close()
+
+    async def _exchange(self, delivery: Delivery) -> Outcome:
         async with self._session.request(
             delivery.method,
             # As given: yarl would turn %7E into ~ and fold /a/../b.
@@ -53,9 +83,17 @@ class TlsDeliveries:
             body = await _at_most(answer.content, RESPONSE_LIMIT)
             return Outcome(answer.status, headers_from_wire(answer.raw_headers), body)
 
-    async def aclose(self) -> None:
-        """Hang up all connections."""
-        await self._session.close()
+
+def refusal(error: BaseException) -> PlaceRefused | None:
+    """The refusal behind ``error``, which may be aiohttp's own about it."""
+    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    return cause if isinstance(cause, PlaceRefused) else None
+
+
+def _result(host: str, address: str, port: int) -> ResolveResult:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+    return ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=flags)
 
 
 def _payload(body: bytes) -> bytes | BytesIO | None:

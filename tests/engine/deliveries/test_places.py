@@ -7,7 +7,8 @@ import pytest
 from aiohttp import web
 
 from qsops.config.ranges import parse_networks
-from qsops.engine.deliveries.places import PlaceRefused, Places, Resolver, refusal
+from qsops.engine.deliveries.places import PlaceRefused, Places
+from qsops.engine.deliveries.tls import Resolver, refusal
 
 Names = Callable[[dict[str, list[str]]], list[str]]
 
