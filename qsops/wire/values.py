@@ -36,7 +36,12 @@ __all__ = [
 
 def present(fields: Mapping[str, Any]) -> dict[str, Any]:
     """``fields`` without those that are not set: QStash leaves them out rather than sending null."""
-    return {name: value for name, value in fields.items() if value is not None and value != () and value != {}}
+    # Asked in this order because most fields are not set, and most of the others are not empty.
+    return {
+        name: value
+        for name, value in fields.items()
+        if value is not None and (value or type(value) not in (tuple, dict))
+    }
 
 
 def header_map(headers: Headers) -> dict[str, list[str]]:
