@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import sys
-import threading
-from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol
+from urllib.parse import urlsplit
 
-import httpx
-
+from tests.conformance.waiting import BOUND_S, until
 from tests.standins.hosted import HostedQStash
 from tests.standins.processes import ChildProcess
 
-__all__ = ["DEV_KEYS", "DEV_TOKEN", "EngineServer", "Server", "StandInServer", "until"]
+__all__ = ["DEV_KEYS", "DEV_TOKEN", "EngineServer", "Server", "StandInServer"]
 
-T = TypeVar("T")
-
-BOUND_S: Final = 20.0
 # The vendor's public development users 1 and 2 (reference 14), written out here: what qsops has them as is under test.
 DEV_TOKEN: Final = "eyJVc2VySUQiOiJkZWZhdWx0VXNlciIsIlBhc3N3b3JkIjoiZGVmYXVsdFBhc3N3b3JkIn0="
 DEV_KEYS: Final = ("sig_7kYjw48mhY7kAjqNGcy6cr29RJ6r", "sig_5ZB6DVzB1wjE8S6rZ7eenA8Pdnhs")
@@ -83,23 +80,17 @@ class EngineServer(ChildProcess):
     def keys(self) -> tuple[str, str]:
         return _keys(self)
 
+    def tidy(self, name: str) -> None:
+        """Delete the queues and groups called ``name``, or ``name`` with a hyphen and more."""
+        for kind in ("queues", "topics"):
+            names = [each["name"] for each in _get(self, f"/v2/{kind}")]
+            for each in names:
+                if f"{each}-".startswith(f"{name}-"):
+                    _ask(self, "DELETE", f"/v2/{kind}/{each}")
+
     def _final_state(self, message_id: str) -> str | None:
         events = _get(self, f"/v2/events?messageId={message_id}")["events"]
         return next((event["state"] for event in events if event["state"] in _FINAL), None)
-
-
-def until(look: Callable[[], T | None], what: str) -> T:
-    """What ``look`` finds, looked for again and again: another process cannot be waited on otherwise.
-
-    :raises AssertionError: naming ``what``, after BOUND_S.
-    """
-    pause = threading.Event()
-    for _ in range(int(BOUND_S / 0.02)):
-        found = look()
-        if found is not None:
-            return found
-        pause.wait(0.02)
-    raise AssertionError(f"waited {BOUND_S} s for {what}")
 
 
 def _keys(server: Server) -> tuple[str, str]:
@@ -108,7 +99,15 @@ def _keys(server: Server) -> tuple[str, str]:
 
 
 def _get(server: Server, path: str) -> Any:
-    headers = {"Authorization": f"Bearer {server.token}"}
-    answer = httpx.get(f"{server.url}{path}", headers=headers, trust_env=False, timeout=BOUND_S)
-    answer.raise_for_status()
-    return answer.json()
+    return json.loads(_ask(server, "GET", path))
+
+
+def _ask(server: Server, method: str, path: str) -> bytes:
+    # Asked again and again: a client of httpx would load its certificates each time.
+    parts = urlsplit(server.url)
+    with closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=BOUND_S)) as connection:
+        connection.request(method, path, headers={"Authorization": f"Bearer {server.token}"})
+        answer = connection.getresponse()
+        body = answer.read()
+    assert answer.status < 300, f"{method} {path} was answered {answer.status}: {body[:200]!r}"
+    return body

@@ -4,7 +4,7 @@ import json
 import pytest
 
 from tests.conformance.destination import Destination
-from tests.conformance.sdks import PythonSdk, Sdk, SdkError
+from tests.conformance.sdks import Sdk
 from tests.conformance.servers import DEV_KEYS, EngineServer
 
 
@@ -63,10 +63,3 @@ def test_a_delivery_that_cannot_be_made_is_retried(sdk: Sdk, engine: EngineServe
     assert engine.finish(message_id) == "FAILED"
     logs, _ = sdk.logs(message_id=message_id)
     assert [log.state for log in logs].count("ERROR") == 2
-
-
-def test_what_is_not_served_yet_says_so(python: PythonSdk):
-    """Rooms of later issues answer 501 with a text, and the SDK shows it."""
-    for verb in (python.client.queue.list, python.client.schedule.list, python.client.url_group.list):
-        with pytest.raises(SdkError, match="501"):
-            python.ask(verb)

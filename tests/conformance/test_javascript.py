@@ -80,7 +80,7 @@ def test_dev_mode_finds_the_engine(in_dev_mode: JavaScriptSdk, engine: EngineSer
 def test_a_machine_without_node_is_told_what_to_do(node: str, monkeypatch: pytest.MonkeyPatch, tmp_path):
     """Without Node, or without the SDK, the tests fail and name the script and the setting."""
     if node:
-        monkeypatch.setattr("tests.conformance.sdks.javascript._JS", tmp_path)
+        monkeypatch.setattr("tests.conformance.sdks.node._JS", tmp_path)
         monkeypatch.setattr("shutil.which", lambda _: "/usr/bin/node")
     else:
         monkeypatch.setattr("shutil.which", lambda _: None)

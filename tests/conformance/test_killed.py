@@ -6,7 +6,8 @@ import httpx
 import pytest
 from qstash import QStash
 
-from tests.conformance.servers import DEV_TOKEN, EngineServer, until
+from tests.conformance.servers import DEV_TOKEN, EngineServer
+from tests.conformance.waiting import until
 from tests.standins.processes import ReceiverProcess
 
 

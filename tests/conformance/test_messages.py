@@ -59,8 +59,6 @@ def test_all_labels_come_back(javascript: JavaScriptSdk, destination: Destinatio
     assert (message["label"], message["labels"]) == (label, [label, "second"])
 
 
-# The engine's first storey answers flow control with 501, and says so; the stand-in shows what is expected of it.
-@pytest.mark.parametrize("server", ["stand-in"], indirect=True)
 def test_flow_control_comes_back_as_it_was_given(javascript: JavaScriptSdk, destination: Destination, label: str):
     """A limit that was not given is absent, and the period is one second unless told (reference 0.11)."""
     control = {"key": label, "parallelism": 2}
@@ -85,10 +83,8 @@ def test_the_keys_are_those_of_the_account(python: PythonSdk, server: Server):
 
 
 @pytest.mark.parametrize("kind", PYTHON)
-def test_rotating_makes_the_next_key_current(kind: str, connect: Connect, server: Server):
+def test_rotating_makes_the_next_key_current(kind: str, spare: PythonSdk):
     """After a rotation the next key is current, and the new one differs from both."""
-    spare = connect(kind, server.url, server.spare_token)
-    assert isinstance(spare, PythonSdk)
     before = spare.ask(spare.client.signing_key.get)
     rotated = spare.ask(spare.client.signing_key.rotate)
     after = spare.ask(spare.client.signing_key.get)

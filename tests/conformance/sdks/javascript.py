@@ -2,55 +2,54 @@
 
 from __future__ import annotations
 
-import json
-import shutil
+import base64
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from tests.conformance.sdks.face import Letter, Log, Message, Published, SdkError
-from tests.standins.processes import ChildProcess
-
-__all__ = ["JavaScriptSdk", "Node"]
-
-NEEDS_NODE: Final = (
-    "the JavaScript SDK is tested with Node 20 or later and npm, and {missing}. "
-    "Run tests/conformance/js/install.sh, or set QSOPS_TESTS_WITHOUT_NODE=1 to test without it."
+from tests.conformance.sdks.face import Letter, Log, Message, Published
+from tests.conformance.sdks.javascript_catalog import (
+    JavaScriptFlows,
+    JavaScriptGroups,
+    JavaScriptQueues,
+    JavaScriptSchedules,
+    camel,
+    given,
+    limit_of,
 )
-_JS: Final = Path(__file__).parents[1] / "js"
+from tests.conformance.sdks.node import Node
 
-
-class Node(ChildProcess):
-    """A Node process that drives @upstash/qstash; ``environment`` is all that it is given."""
-
-    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
-        super().__init__([_node(), "driver.mjs"], cwd=_JS, environment=environment, listens=True)
-
-    def ask(self, config: Mapping[str, Any], path: list[str], *args: Any) -> Any:
-        """What a method of the SDK, made with ``config``, answers; its errors become SdkError."""
-        self.say(json.dumps({"config": config, "path": path, "args": args}))
-        reply = json.loads(self.wait_for_line(r"^reply (.*)$")[1])
-        if "error" in reply:
-            error = reply["error"]
-            raise SdkError(f"{error['message']} (status {error['status']})", error["name"])
-        return reply["value"]
+__all__ = ["JavaScriptSdk"]
 
 
 class JavaScriptSdk:
     """@upstash/qstash for JavaScript, in ``node``; ``config`` is its Client's."""
 
+    language = "javascript"
+
     def __init__(self, node: Node, config: Mapping[str, Any]) -> None:
         self._node = node
         self._config = config
+        self.called: set[str] = set()
+        self.queues = JavaScriptQueues(self.call_queue)
+        self.groups = JavaScriptGroups(self.call)
+        self.schedules = JavaScriptSchedules(self.call)
+        self.flows = JavaScriptFlows(self.call)
 
-    def publish(self, url: str, body: str, **options: Any) -> Published:
-        return _wire_published(self.call("publish", {"url": url, "body": body, **_camel(options)}))
+    def publish(self, url: str, body: str | bytes | None, **options: Any) -> Published:
+        sent = {"$bytes": base64.b64encode(body).decode()} if isinstance(body, bytes) else body
+        return _published(self.call("publish", {"url": url, **given(body=sent), **camel(options)}))
 
     def publish_json(self, url: str, body: Any, **options: Any) -> Published:
-        return _wire_published(self.call("publishJSON", {"url": url, "body": body, **_camel(options)}))
+        return _published(self.call("publishJSON", {"url": url, "body": body, **camel(options)}))
 
-    def batch_json(self, items: list[dict[str, Any]]) -> list[Published]:
-        return [_wire_published(answer) for answer in self.call("batchJSON", [_camel(item) for item in items])]
+    def publish_to_group(self, group: str, body: str, **options: Any) -> list[Published]:
+        return list(map(_published, self.call("publish", {"urlGroup": group, "body": body, **camel(options)})))
+
+    def batch(self, items: list[dict[str, Any]]) -> list[Published | list[Published]]:
+        return list(map(_batched, self.call("batch", list(map(camel, items)))))
+
+    def batch_json(self, items: list[dict[str, Any]]) -> list[Published | list[Published]]:
+        return list(map(_batched, self.call("batchJSON", list(map(camel, items)))))
 
     def message(self, message_id: str) -> Message:
         got = self.call("messages.get", message_id)
@@ -60,6 +59,7 @@ class JavaScriptSdk:
             got["method"],
             got["header"],
             got.get("body"),
+            got.get("bodyBase64"),
             got["maxRetries"],
             got["createdAt"],
             got["notBefore"],
@@ -67,6 +67,13 @@ class JavaScriptSdk:
             got.get("retryDelayExpression"),
             got.get("callback"),
             got.get("failureCallback"),
+            got.get("callbackHeader"),
+            got.get("failureCallbackHeader"),
+            got.get("urlGroup"),
+            got.get("endpointName"),
+            got.get("queueName"),
+            got.get("scheduleId"),
+            limit_of(got),
         )
 
     def cancel(self, message_id: str) -> None:
@@ -78,27 +85,18 @@ class JavaScriptSdk:
     def cancel_all(self) -> int:
         return int(self.call("messages.cancel", {"all": True})["cancelled"])
 
-    def logs(self, cursor: str | None = None, count: int | None = None, **where: str) -> tuple[list[Log], str | None]:
-        page = self.call("logs", _given(cursor=cursor, count=count, filter=_camel(where)))
-        return [
-            Log(
-                x["messageId"],
-                x["state"],
-                x["time"],
-                x["url"],
-                x.get("label"),
-                x.get("responseStatus"),
-                x.get("retryDelayExpr"),
-            )
-            for x in page["logs"]
-        ], page.get("cursor")
+    def logs(self, cursor: str | None = None, count: int | None = None, **where: Any) -> tuple[list[Log], str | None]:
+        page = self.call("logs", given(cursor=cursor, count=count, filter=camel(where)))
+        return list(map(_log, page["logs"])), page.get("cursor")
 
-    def dead_letters(self, **where: str) -> list[Letter]:
-        page = self.call("dlq.listMessages", {"filter": _camel(where)})
-        return [
-            Letter(x["dlqId"], x["messageId"], x["responseStatus"], x.get("responseBody"), x.get("label"))
-            for x in page["messages"]
-        ]
+    def dead_letters(self, **where: Any) -> list[Letter]:
+        return self.dead_letter_page(**where)[0]
+
+    def dead_letter_page(
+        self, cursor: str | None = None, count: int | None = None, **where: Any
+    ) -> tuple[list[Letter], str | None]:
+        page = self.call("dlq.listMessages", given(cursor=cursor, count=count, filter=camel(where)))
+        return list(map(_letter, page["messages"])), page.get("cursor")
 
     def delete_dead_letter(self, dlq_id: str) -> None:
         self.call("dlq.delete", dlq_id)
@@ -112,33 +110,72 @@ class JavaScriptSdk:
 
     def verify_as_configured(self, config: dict[str, str], signature: str, body: str, url: str) -> None:
         """Verify with a Receiver of this config; empty, it takes its keys where the SDK finds them."""
+        self.called.add("Receiver.verify")
         self._node.ask(config, ["verify"], {"signature": signature, "body": body, "url": url})
 
     def call(self, method: str, *args: Any) -> Any:
         """Call a method of the Client, e.g. ``dlq.retry``, and return what its promise brings."""
+        self.called.add(method)
         return self._node.ask(self._config, method.split("."), *args)
 
+    def call_queue(self, name: str | None, method: str, *args: Any) -> Any:
+        """Call a method of ``client.queue({queueName: name})``; without a name, of ``client.queue()``."""
+        self.called.add(f"queue().{method}")
+        return self._node.ask(self._config, [{"call": "queue", "with": given(queueName=name)}, method], *args)
 
-def _node() -> str:
-    node = shutil.which("node")
-    if node is None:
-        raise AssertionError(NEEDS_NODE.format(missing="there is no `node` on the PATH"))
-    if not (_JS / "node_modules" / "@upstash" / "qstash").is_dir():
-        raise AssertionError(NEEDS_NODE.format(missing="@upstash/qstash is not installed"))
-    return node
+    def call_chat(self, method: str, *args: Any) -> Any:
+        """Call a method of ``client.chat()``."""
+        self.called.add(f"chat().{method}")
+        return self._node.ask(self._config, [{"call": "chat"}, method], *args)
 
+    def configured(self, config: Mapping[str, Any]) -> JavaScriptSdk:
+        """Another Client in the same process."""
+        return JavaScriptSdk(self._node, config)
 
-def _wire_published(answer: dict[str, Any]) -> Published:
-    return Published(answer["messageId"], answer.get("deduplicated", False))
-
-
-def _camel(options: Mapping[str, Any]) -> dict[str, Any]:
-    def name(text: str) -> str:
-        first, *rest = text.split("_")
-        return first + "".join(part.capitalize() for part in rest)
-
-    return {name(option): value for option, value in options.items()}
+    def surface(self) -> set[str]:
+        """Every method that a Client has, as ``dlq.retry`` or ``queue().get``, and those of the Receiver."""
+        return set(self._node.ask(self._config, ["surface"]))
 
 
-def _given(**options: Any) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if value is not None}
+def _published(answer: dict[str, Any]) -> Published:
+    return Published(answer["messageId"], answer.get("deduplicated", False), answer.get("url"))
+
+
+def _batched(answer: Any) -> Published | list[Published]:
+    return list(map(_published, answer)) if isinstance(answer, list) else _published(answer)
+
+
+def _log(x: dict[str, Any]) -> Log:
+    return Log(
+        x["messageId"],
+        x["state"],
+        x["time"],
+        x["url"],
+        x.get("label"),
+        x.get("responseStatus"),
+        x.get("retryDelayExpr"),
+        x.get("urlGroup"),
+        x.get("endpointName"),
+        x.get("queueName"),
+        x.get("scheduleId"),
+        x.get("body"),
+        x.get("header"),
+        x.get("maxRetries"),
+        x.get("method"),
+        x.get("callback"),
+        limit_of(x),
+    )
+
+
+def _letter(x: dict[str, Any]) -> Letter:
+    return Letter(
+        x["dlqId"],
+        x["messageId"],
+        x["responseStatus"],
+        x.get("responseBody"),
+        x.get("label"),
+        x["url"],
+        x.get("urlGroup"),
+        x.get("queueName"),
+        x.get("scheduleId"),
+    )
