@@ -12,44 +12,58 @@ from qsops.cli.context import refuse_hosted
 __all__ = ["engine"]
 
 
+Host = Annotated[str, typer.Option(help="Where it listens. Beyond loopback it needs --token.")]
+Port = Annotated[
+    int, typer.Option(help="Where it listens; 0 takes a free one.", envvar="QSTASH_DEV_PORT", min=0, max=65535)
+]
+Db = Annotated[
+    str | None, typer.Option(metavar="FILE", help="Its database; :memory: forgets. Default: .qsops/engine.db")
+]
+Quota = Annotated[str, typer.Option(help="The plan whose limits hold: payg, free or pro.")]
+Token = Annotated[
+    str | None, typer.Option(help="An account of your own.", envvar="QSOPS_ENGINE_TOKEN", show_default=False)
+]
+ReadOnlyToken = Annotated[
+    str | None,
+    typer.Option(help="A token for looking only.", envvar="QSOPS_ENGINE_READ_ONLY_TOKEN", show_default=False),
+]
+AllowedHost = Annotated[
+    list[str] | None, typer.Option(metavar="NAME", help="A name it answers to beside its address; repeatable.")
+]
+AllowPrivate = Annotated[
+    list[str] | None, typer.Option(metavar="CIDR", help="A private network it may deliver to, or all; repeatable.")
+]
+Region = Annotated[str | None, typer.Option(help="Told to consumers: EU_CENTRAL_1 or US_EAST_1.")]
+RateLimits = Annotated[
+    bool, typer.Option("--rate-limits", help="Answer 429 over the plan's requests a second and messages a day.")
+]
+BurstLimit = Annotated[int | None, typer.Option(help="Requests a second that an account may make.", min=0)]
+DailyLimit = Annotated[int | None, typer.Option(help="Messages a day that an account may send.", min=0)]
+Fault = Annotated[
+    list[str] | None,
+    typer.Option(metavar="TEXT", help="What goes wrong on purpose, e.g. '503 30% host=…'; repeatable."),
+]
+Seed = Annotated[int, typer.Option(help="Decides which attempts the faults meet.")]
+PortFile = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the port there once requests are answered.")]
+
+
 def engine(
     ctx: typer.Context,
-    host: Annotated[str, typer.Option(help="Where it listens. Beyond loopback it needs --token.")] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option(help="Where it listens; 0 takes a free one.", envvar="QSTASH_DEV_PORT", min=0, max=65535)
-    ] = 8080,
-    db: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Its database; :memory: forgets. Default: .qsops/engine.db")
-    ] = None,
-    quota: Annotated[str, typer.Option(help="The plan whose limits hold: payg, free, …")] = "payg",
-    token: Annotated[
-        str | None, typer.Option(help="An account of your own.", envvar="QSOPS_ENGINE_TOKEN", show_default=False)
-    ] = None,
-    read_only_token: Annotated[
-        str | None,
-        typer.Option(help="A token for looking only.", envvar="QSOPS_ENGINE_READ_ONLY_TOKEN", show_default=False),
-    ] = None,
-    allowed_host: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="A name it answers to beside its address; repeatable.")
-    ] = None,
-    allow_private: Annotated[
-        list[str] | None,
-        typer.Option(metavar="CIDR", help="A private network it may deliver to, or all; repeatable."),
-    ] = None,
-    region: Annotated[str | None, typer.Option(help="Told to consumers: EU_CENTRAL_1 or US_EAST_1.")] = None,
-    rate_limits: Annotated[
-        bool, typer.Option("--rate-limits", help="Answer 429 over the plan's requests a second and messages a day.")
-    ] = False,
-    burst_limit: Annotated[int | None, typer.Option(help="Requests a second that an account may make.", min=0)] = None,
-    daily_limit: Annotated[int | None, typer.Option(help="Messages a day that an account may send.", min=0)] = None,
-    fault: Annotated[
-        list[str] | None,
-        typer.Option(metavar="TEXT", help="What goes wrong on purpose, e.g. '503 30% host=…'; repeatable."),
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Decides which attempts the faults meet.")] = 0,
-    port_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the port there once requests are answered.")
-    ] = None,
+    host: Host = "127.0.0.1",
+    port: Port = 8080,
+    db: Db = None,
+    quota: Quota = "payg",
+    token: Token = None,
+    read_only_token: ReadOnlyToken = None,
+    allowed_host: AllowedHost = None,
+    allow_private: AllowPrivate = None,
+    region: Region = None,
+    rate_limits: RateLimits = False,
+    burst_limit: BurstLimit = None,
+    daily_limit: DailyLimit = None,
+    fault: Fault = None,
+    seed: Seed = 0,
+    port_file: PortFile = None,
 ) -> None:
     """Run the local QStash until Ctrl-C.
 
