@@ -1,4 +1,4 @@
-"""What falls due beside attempts: messages before their gates, keys whose window has ended, deadlines, and schedules."""
+"""What falls due beside attempts: messages before their gates, windows that end, deadlines, and schedules."""
 
 from __future__ import annotations
 

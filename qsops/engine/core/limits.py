@@ -29,8 +29,11 @@ class FlowLimits:
     paused: bool = False
 
     def is_over(self, window: Window, now_ms: int) -> bool:
-        """Whether a call at ``now_ms`` falls into a later window than ``window``."""
-        return now_ms >= self._end_ms(window)
+        """Whether a call at ``now_ms`` falls into another window than ``window``.
+
+        One that lies ahead is of a clock that was put back: nobody waits for it to come again.
+        """
+        return now_ms >= self._end_ms(window) or now_ms < window.start_ms - self.period_s * 1000
 
     def room(self, window: Window, under_way: int) -> int | None:
         """How many may pass at once, in the current ``window``; None is any number."""

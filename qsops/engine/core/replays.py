@@ -6,6 +6,7 @@ from sqlite3 import Connection
 
 from qsops.engine.core.dead_letters import exists, remove
 from qsops.engine.core.intake import accept
+from qsops.engine.plans import Plan
 from qsops.models import Headers, Message, Publish, Receipt
 from qsops.wire.options import apply_overrides
 
@@ -38,15 +39,17 @@ def publish_again(message: Message, overrides: Headers = ()) -> Publish:
 
 
 def replay(
-    connection: Connection, account: int, dlq_id: str, message: Message, now_ms: int, key: str | None
+    connection: Connection, account: int, dlq_id: str, message: Message, now_ms: int, key: str | None, plan: Plan
 ) -> Receipt | None:
     """Accept ``message`` in the place of a dead letter; None, and nothing done, if that is gone.
 
     Where it counts as one with a message that was accepted before, the dead letter stays: nothing else holds it.
+
+    :raises Rejected: 412 when its queue is gone, and would be one more than ``plan`` allows.
     """
     if not exists(connection, account, dlq_id):
         return None
-    receipt = accept(connection, account, message, now_ms, key)
+    receipt = accept(connection, account, message, now_ms, key, plan=plan)
     if not receipt.deduplicated:
         remove(connection, account, dlq_id)
     return receipt

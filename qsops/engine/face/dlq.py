@@ -128,13 +128,14 @@ async def _delete(call: Call, dlq_ids: Sequence[str]) -> int:
 async def _retry(call: Call, letters: list[DeadLetter]) -> list[Receipt]:
     """New messages for those ``letters`` that are still there, all in one commit.
 
-    :raises TooMany: when the day's messages do not suffice for them; all stay where they are then.
+    :raises Rejected: 412 when a queue of theirs would be one more than the plan allows; all stay where they are then.
+    :raises TooMany: when the day's messages do not suffice for them; likewise.
     """
     chosen = [(letter.dlq_id, _admitted(call, letter)) for letter in letters]
-    account, now_ms = call.account.number, call.engine.clock.now_ms()
+    account, now_ms, plan = call.account.number, call.engine.clock.now_ms(), call.engine.plan
 
     def operation(connection: Connection) -> list[Receipt]:
-        found = [replay(connection, account, dlq_id, new.message, now_ms, new.key) for dlq_id, new in chosen]
+        found = [replay(connection, account, dlq_id, new.message, now_ms, new.key, plan) for dlq_id, new in chosen]
         receipts = [receipt for receipt in found if receipt is not None]
         charge(connection, call.engine, account, receipts)
         return receipts

@@ -95,3 +95,10 @@ def test_without_limits_any_number_passes():
     free = FlowLimits(None, None, 1)
     assert free.room(Window(0, 1_000), 1_000) is None
     assert free.opens_ms(Window(0, 1_000)) is None
+
+
+def test_a_clock_that_was_put_back_closes_no_key():
+    """A window far ahead counts no more; one that is only just ahead does, so that a small step breaks no limit."""
+    limits = FlowLimits(None, 1, 10)
+    assert limits.is_over(Window(100_000, 1), 89_999)
+    assert not limits.is_over(Window(100_000, 1), 90_000)

@@ -1,12 +1,13 @@
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from qsops.clock import EPOCH_MS, ManualClock
 from qsops.engine.deliveries.scripted import ScriptedReceiver
 from qsops.engine.embedded import Embedded
-from tests.engine.caller import Caller, option_headers
+from tests.engine.caller import TOKENS, Caller, option_headers
 
 URL = "https://shop.test/hook"
 BACK = "https://shop.test/back"
@@ -121,8 +122,6 @@ async def test_queues_do_not_wait_for_each_other(engine: Embedded, caller: Calle
 
 async def test_accounts_have_queues_of_their_own(engine: Embedded, caller: Caller):
     """A name is one's own: neither read nor held up by another account."""
-    from tests.engine.caller import TOKENS
-
     other = Caller(engine.send, TOKENS[1])
     receiver = engine.receiver(URL, "200 after=1s")
     await enqueue(caller, b"mine")
@@ -343,8 +342,6 @@ async def test_unknown_queues(caller: Caller):
 @pytest.mark.parametrize("name", ["a b", "ä", "x" * 257])
 async def test_a_name_is_checked(caller: Caller, name: str):
     """Letters, digits, hyphens, underscores and dots: anything else is a 400, wherever it is given."""
-    from urllib.parse import quote
-
     assert (await caller.ask("POST", "/v2/queues", {"queueName": name})).status == 400
     assert (await caller.ask("POST", f"/v2/enqueue/{quote(name)}/{URL}")).status == 400
     assert (await caller.ask("GET", "/v2/queues")).json == []
@@ -434,3 +431,21 @@ async def test_batch_items_stand_in_the_order_of_the_batch(engine: Embedded, cal
     assert (await caller.ask("POST", "/v2/batch", items)).status == 200
     await engine.settle()
     assert arrivals(receiver) == ["0", "1", "2", "3"]
+
+
+async def test_a_dlq_retry_makes_no_queue_over_the_plan(clock: ManualClock):
+    """Where its queue is gone, and there are as many others as may be, the dead letter stays and says why."""
+    engine = Embedded(clock=clock, quota="free")
+    caller = Caller(engine.send)
+    engine.receiver(URL, "500")
+    await enqueue(caller, retries=0)
+    await engine.settle()
+    await caller.ask("DELETE", f"/v2/queues/{QUEUE}")
+    for number in range(10):
+        await upsert(caller, queue=f"q{number}")
+    (letter,) = await caller.dead_letters()
+    assert (await caller.ask("POST", f"/v2/dlq/retry/{letter['dlqId']}")).status == 412
+    assert len(await caller.dead_letters()) == 1
+    await caller.ask("DELETE", "/v2/queues/q0")
+    assert (await caller.ask("POST", f"/v2/dlq/retry/{letter['dlqId']}")).status == 201
+    await engine.aclose()
