@@ -88,6 +88,11 @@ class EngineServer(ChildProcess):
                 if f"{each}-".startswith(f"{name}-"):
                     _ask(self, "DELETE", f"/v2/{kind}/{each}")
 
+    def ask(self, method: str, path: str, content: object = None, headers: dict[str, str] | None = None) -> Any:
+        """What a plain request is answered, as JSON; ``content`` goes as JSON."""
+        body = None if content is None else json.dumps(content).encode()
+        return json.loads(_ask(self, method, path, body, headers) or "null")
+
     def _final_state(self, message_id: str) -> str | None:
         events = _get(self, f"/v2/events?messageId={message_id}")["events"]
         return next((event["state"] for event in events if event["state"] in _FINAL), None)
@@ -102,11 +107,13 @@ def _get(server: Server, path: str) -> Any:
     return json.loads(_ask(server, "GET", path))
 
 
-def _ask(server: Server, method: str, path: str) -> bytes:
+def _ask(
+    server: Server, method: str, path: str, content: bytes | None = None, headers: dict[str, str] | None = None
+) -> bytes:
     # Asked again and again: a client of httpx would load its certificates each time.
     parts = urlsplit(server.url)
     with closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=BOUND_S)) as connection:
-        connection.request(method, path, headers={"Authorization": f"Bearer {server.token}"})
+        connection.request(method, path, content, {"Authorization": f"Bearer {server.token}", **(headers or {})})
         answer = connection.getresponse()
         body = answer.read()
     assert answer.status < 300, f"{method} {path} was answered {answer.status}: {body[:200]!r}"

@@ -9,9 +9,10 @@ from tests.conformance.servers import Server
 
 
 def delayed(sdk: Sdk, destination: Destination, label: str) -> str:
-    return sdk.publish_json(destination.hook(), {"n": 1}, delay=3600, label=label).message_id
+    return sdk.publish_json(destination.hook(), {"n": 1}, delay=3600, retries=0, label=label).message_id
 
 
+@pytest.mark.account
 def test_a_cancelled_message_is_gone(sdk: Sdk, destination: Destination, label: str):
     """After cancelling the message is unknown, and the log tells that it was asked for."""
     message_id = delayed(sdk, destination, label)
@@ -23,6 +24,7 @@ def test_a_cancelled_message_is_gone(sdk: Sdk, destination: Destination, label: 
     assert "CANCEL_REQUESTED" in states
 
 
+@pytest.mark.account
 def test_cancelling_by_ids_counts_what_was_there(sdk: Sdk, destination: Destination, label: str):
     """Python sends ids in a body and JavaScript in the query: both cancel those, and no other."""
     first, second, kept = (delayed(sdk, destination, label) for _ in range(3))
@@ -39,6 +41,7 @@ def test_cancelling_all_leaves_nothing_under_way(sdk: Sdk, destination: Destinat
             sdk.message(message_id)
 
 
+@pytest.mark.account
 def test_cancelling_by_label_takes_any_of_several(javascript: JavaScriptSdk, destination: Destination, label: str):
     """Values of one filter are ORed; messages of other labels stay."""
     taken = [delayed(javascript, destination, f"{label}-{n}") for n in range(2)]
@@ -51,9 +54,10 @@ def test_cancelling_by_label_takes_any_of_several(javascript: JavaScriptSdk, des
             javascript.message(message_id)
 
 
+@pytest.mark.account
 def test_all_labels_come_back(javascript: JavaScriptSdk, destination: Destination, label: str):
     """``label`` is the first of them and ``labels`` all (reference 0.16)."""
-    request = {"url": destination.hook(), "body": {}, "delay": 3600, "label": [label, "second"]}
+    request = {"url": destination.hook(), "body": {}, "delay": 3600, "retries": 0, "label": [label, "second"]}
     message_id = javascript.call("publishJSON", request)["messageId"]
     message = javascript.call("messages.get", message_id)
     assert (message["label"], message["labels"]) == (label, [label, "second"])
@@ -76,6 +80,7 @@ def test_an_unknown_message_is_404(sdk: Sdk, message_id: str):
             verb(message_id)
 
 
+@pytest.mark.account
 def test_the_keys_are_those_of_the_account(python: PythonSdk, server: Server):
     """The SDK reads both keys."""
     keys = python.ask(python.client.signing_key.get)
@@ -93,6 +98,7 @@ def test_rotating_makes_the_next_key_current(kind: str, spare: PythonSdk):
     assert len({before.current, before.next, after.next}) == 3
 
 
+@pytest.mark.account
 def test_a_wrong_token_is_told_so(kind: str, connect: Connect, server: Server):
     """401 with the text of the live service reaches whoever called."""
     with pytest.raises(SdkError, match="unable to authenticate: invalid token") as caught:

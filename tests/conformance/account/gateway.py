@@ -51,8 +51,8 @@ class Gateway(LoopbackServer):
         kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
         connection = kind(self._target.hostname or "", self._target.port, timeout=_TIMEOUT_S)
         try:
-            given = {"Authorization": f"Bearer {self._token}", **(headers or {})}
-            connection.request(method, target, body or None, given)
+            own = {"Authorization": f"Bearer {self._token}"} if headers is None else headers
+            connection.request(method, target, body or None, own)
             answer = connection.getresponse()
             kept = {name: value for name, value in answer.getheaders() if name.lower() not in _HOP}
             return Answer(answer.status, body=answer.read(), headers=kept)
