@@ -118,3 +118,17 @@ def test_every_way_leads_to_the_same_page(
         found, expected = engine.database.write(story)
         engine.database.close()
     assert found == expected
+
+
+def test_the_ends_of_a_span_belong_to_it():
+    """A date that is exactly the first or last of a span's is within it: both ends of a filter are inclusive."""
+    engine = opened()
+
+    def story(connection: sqlite3.Connection) -> None:
+        written(engine, connection, [(1, URLS[0], (), ["ACTIVE", "ERROR", "DELIVERED"])], [7])
+        last_ms = EPOCH_MS + 21
+        for wanted in (LogFilter(from_ms=last_ms), LogFilter(to_ms=EPOCH_MS)):
+            assert len(read_logs(connection, 1, wanted, cursor=None, limit=9).items) == 1, wanted
+
+    engine.database.write(story)
+    engine.database.close()
