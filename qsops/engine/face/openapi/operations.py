@@ -102,6 +102,7 @@ _KEYS: Final = {
 _ANY_OBJECT: Final[Schema] = {"type": "object"}
 #: The engine's own: faults on purpose.
 _FAULTS: Final = {
+    ("GET", "/qsops/status"): Operation("How this engine runs", _ANY_OBJECT),
     ("GET", "/qsops/faults"): Operation(
         "List the faults that were set", object_of({"faults": list_of(_ANY_OBJECT)}, ("faults",))
     ),
