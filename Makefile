@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready
 EXTRAS := service,notebooks,dev
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up lab test check format notebooks bench constraints clean
+.PHONY: help setup demo up lab test check format notebooks bench soak constraints clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -47,6 +47,9 @@ notebooks: $(READY) ## run and rewrite the notebooks, and show the difference
 
 bench: $(READY) ## the benchmark table: ratios against what people use instead, in one run
 	@$(BIN)/python -m bench
+
+soak: $(READY) ## the long tests: a thousand kill points, more of the simulation and the fuzzing, an hour under load
+	@sh scripts/soak.sh $(BIN)
 
 constraints: $(READY) ## resolve the constraints anew (a deliberate update of the dependencies)
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --universal --upgrade --quiet \
