@@ -1,5 +1,6 @@
 #!/bin/sh
-# Run every test: test.sh BIN. Code first, two workers; then the notebooks, each in one kernel.
+# Run every test: test.sh BIN. Code first, two workers; by that run docs/fidelity.md is judged; then the notebooks, each
+# in one kernel.
 set -eu
 bin=$1
 
@@ -20,5 +21,6 @@ if [ "${QSOPS_TESTS_WITHOUT_NODE:-}" != 1 ]; then
     esac
 fi
 
-"$bin/python" -m pytest tests -n 2 --dist loadfile
+"$bin/python" -m pytest tests -n 2 --dist loadfile --junitxml build/tests.xml
+"$bin/python" -m scripts.fidelity --results build/tests.xml
 "$bin/python" -m pytest -p nbval -c notebooks/pytest.ini --rootdir notebooks --nbval notebooks -n 2 --dist loadfile

@@ -28,7 +28,7 @@ _ENDPOINTS: Final = """
 ## Endpoints
 
 *supported*: as the documents and the SDKs have it. *differs*: served, with the difference told. *absent*: refused, and
-says so.
+says so. *own*: no part of QStash.
 """
 
 _METHODS: Final = """
@@ -99,7 +99,9 @@ def _line(*cells: str) -> str:
 
 
 def _held(tests: Iterable[str]) -> str:
-    return "<br>".join(f"`{test}`" for test in tests)
+    """Each test by its name, which leads to its file."""
+    parts = [test.partition("::") for test in tests]
+    return "<br>".join(f"[`{name}`](../{path})" for path, _, name in parts)
 
 
 def _code(name: str | None) -> str:

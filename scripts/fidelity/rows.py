@@ -16,11 +16,11 @@ FOLDER: Final = ROOT / "docs" / "fidelity"
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """``state``: it answers as QStash's does, or with the difference that ``note`` tells, or not at all."""
+    """``state``: as QStash's, with the difference that ``note`` tells, not at all, or an endpoint of our own."""
 
     method: str
     path: str
-    state: Literal["supported", "differs", "absent"]
+    state: Literal["supported", "differs", "absent", "own"]
     note: str
     tests: tuple[str, ...]
 

@@ -55,6 +55,7 @@ def test_make_test_takes_every_setting_out_of_the_environment(tmp_path: Path):
     assert seen["QSOPS_DOTENV"] == "off"
     assert [call.split(" -n ")[0] for call in (tmp_path / "calls").read_text().splitlines()] == [
         "-m pytest tests",
+        "-m scripts.fidelity --results build/tests.xml",
         "-m pytest -p nbval -c notebooks/pytest.ini --rootdir notebooks --nbval notebooks",
     ]
 
