@@ -151,7 +151,7 @@ async def test_what_was_answered_survives_the_process(tmp_path: Path):
 
 async def test_a_database_that_another_process_holds_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Locked, full or read-only is no fault of the event: nothing has taken effect, and it says so."""
-    monkeypatch.setattr("qsops.sqlite._BUSY_TIMEOUT_MS", 1)
+    monkeypatch.setattr("qsops.sqlite.database._BUSY_TIMEOUT_MS", 1)
     store = SqliteStore(tmp_path / "service.db")
     holder = sqlite3.connect(tmp_path / "service.db", isolation_level=None)
     holder.execute("begin immediate")

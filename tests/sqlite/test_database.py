@@ -148,6 +148,28 @@ def test_a_failing_migration_leaves_the_file_as_it_was(tmp_path: Path):
     database.close()
 
 
+async def test_another_writer_does_not_hold_up_the_loop(tmp_path: Path):
+    """While another process writes, a group waits on its thread: the loop goes on, and nothing is lost."""
+    database = Database(tmp_path / "a.db", SCHEMA)
+    holder = sqlite3.connect(tmp_path / "a.db", isolation_level=None)
+    holder.execute("begin immediate")
+    waiting = asyncio.ensure_future(database.submit(add("a")))
+    for _ in range(100):  # each turn would take the busy timeout of seconds, if the loop waited
+        await asyncio.sleep(0)
+    assert not waiting.done()
+    holder.execute("rollback")
+    holder.close()
+    async with asyncio.timeout(10):
+        await waiting
+    assert database.read(texts) == ["a"]
+    database.close()
+
+
+def test_a_connection_tells_how_it_commits(database: Database):
+    """What a benchmark prints of the commits is read back from the very connection that makes them."""
+    assert database.pragma("synchronous") == 2
+
+
 async def test_a_cancelled_waiter_does_not_stop_the_group(database: Database):
     """Whoever stops waiting changes nothing for the others."""
     waiter = asyncio.ensure_future(database.submit(add("a")))
