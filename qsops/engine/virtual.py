@@ -23,8 +23,9 @@ __all__ = ["VirtualLoop"]
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-# What float seconds may be off when they are turned back into whole milliseconds.
-_ROUNDING_MS = 1e-6
+# What float seconds may be off when they are turned back into whole milliseconds, years after the loop was made.
+_ROUNDING_MS = 1e-4
+_ROUNDING_S = _ROUNDING_MS / 1000
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -39,6 +40,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._next_timer_s: float | None = None
         self._quiet: list[asyncio.Future[None]] = []
         super().__init__(_QuietSelector(self._on_idle))
+        # Timers that are due but for this much fire; the machine's own clock has no say here.
+        self._clock_resolution = _ROUNDING_S
 
     @property
     def clock(self) -> ManualClock:
@@ -107,7 +110,8 @@ class _QuietSelector(selectors.BaseSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = self._inner.select(0)
-        if ready or timeout == 0 or self._on_idle(timeout):
+        is_due = timeout is not None and timeout < _ROUNDING_S
+        if ready or is_due or self._on_idle(timeout):
             return ready
         return self._inner.select(None)
 

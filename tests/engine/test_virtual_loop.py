@@ -43,6 +43,21 @@ def test_a_sleep_ends_when_the_clock_is_moved():
     assert run(clock, main) == [1, 100, 30_000, 86_399_999]
 
 
+def test_a_timer_is_due_at_its_millisecond_however_its_seconds_round():
+    """88.516 s and 0.7 s are 89.21600000000001 s as floats: at 89.216 s the sleeper is awake before the loop is quiet."""
+    clock = ManualClock()
+
+    async def main(loop: VirtualLoop) -> bool:
+        clock.advance(88_516)
+        task = asyncio.ensure_future(asyncio.sleep(0.7))
+        await loop.quiet()
+        clock.move_to(EPOCH_MS + 89_216)
+        await loop.quiet()
+        return task.done()
+
+    assert run(clock, main) is True
+
+
 def test_a_timeout_follows_the_manual_clock():
     """A handler of 30 s against a timeout of 10 s times out at 10 s of the manual clock."""
     clock = ManualClock()

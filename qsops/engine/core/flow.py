@@ -10,6 +10,7 @@ from qsops.engine.core.limits import FlowLimits, Window
 from qsops.models import FlowControl, FlowKey
 
 __all__ = [
+    "count_late_call",
     "current_window",
     "due_flows",
     "flow_named",
@@ -112,6 +113,14 @@ def current_window(connection: Connection, flow: int, limits: FlowLimits, latest
         return latest
     (carried,) = connection.execute(_NOT_CALLED, (flow,)).fetchone()
     return Window(now_ms, carried)
+
+
+def count_late_call(connection: Connection, flow: int, now_ms: int) -> None:
+    """One was called now that may have passed in a window that is over: then it is the first of the next."""
+    limits, latest = limits_of(connection, flow)
+    if limits.rate is not None and limits.is_over(latest, now_ms):
+        window = current_window(connection, flow, limits, latest, now_ms)
+        keep_window(connection, flow, Window(window.start_ms, window.count + 1))
 
 
 def keep_window(connection: Connection, flow: int, window: Window) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from sqlite3 import Connection
 from typing import Any, Final, NamedTuple
 
-from qsops.engine.core.flow import current_window, keep_window, key_of, limits_of, under_way, wake_at
+from qsops.engine.core.flow import count_late_call, current_window, keep_window, key_of, limits_of, under_way, wake_at
 from qsops.engine.core.limits import Window
 from qsops.engine.core.queues import forget_if_empty, room_of
 from qsops.models import Message
@@ -42,7 +42,7 @@ _AT_FLOW: Final = """
 _WAIT: Final = "update progress set stage = 2, gated = 1, due_ms = ? where message = ?"
 _PASS: Final = "update gated set waits = 0, passed = 1 where message = ?"
 _GO: Final = "update progress set stage = 0, gated = 1, due_ms = ? where message = ?"
-_BEGIN: Final = "update gated set passed = 2, waits = 0 where message = ?"
+_BEGIN: Final = "update gated set passed = 2, waits = 0 where message = ? returning flow"
 _GOES: Final = "update progress set stage = 0 where message = ? and stage = 2"
 _TAKE_PLACE: Final = "update gated set waits = 0, place = message where message = ?"
 _STEP_BACK: Final = "update gated set waits = 0, passed = 0 where message = ?"
@@ -115,10 +115,12 @@ def arrive_due(connection: Connection, now_ms: int) -> None:
         _arrive(connection, gated, now_ms)
 
 
-def begin(connection: Connection, seqs: Sequence[int]) -> None:
+def begin(connection: Connection, seqs: Sequence[int], now_ms: int) -> None:
     """Attempts of those that had passed were started, whoever was to be brought back meanwhile."""
     for seq in seqs:
-        connection.execute(_BEGIN, (seq,))
+        for (flow,) in connection.execute(_BEGIN, (seq,)).fetchall():
+            if flow is not None:
+                count_late_call(connection, flow, now_ms)
         connection.execute(_GOES, (seq,))
 
 
@@ -172,7 +174,8 @@ def open_flow(connection: Connection, flow: int, now_ms: int) -> None:
     passing = waiting[:most]
     _pass(connection, passing, now_ms)
     window = Window(window.start_ms, window.count + len(passing))
-    if waiting and window != latest:
+    if window.count and window != latest:
+        # Not before its first call: who waits for something else begins no window.
         keep_window(connection, flow, window)
     rest = len(waiting) > len(passing)
     if rest and len(passing) == _AT_ONCE:

@@ -22,31 +22,29 @@ _BEFORE_ALL: Final = 2**60
 
 _BACK: Final = "update gated set passed = 0, waits = ?, ticket = ? where message = ?"
 _WAIT: Final = "update progress set stage = 2 where message = ?"
-_OF_QUEUE: Final = """
-    select message, flow from gated
-    where queue = ? and place is not null and place = message and (passed = 1 or waits = 2) order by place
-"""
-_OF_FLOW: Final = "select message from gated where flow = ? and passed > 0 and passed = 1 order by +message"
 #: What was taken back meanwhile is not called any more, only closed; a callback passes freely.
-_PASSED: Final = """
+_FIND: Final = """
     select g.message, g.queue, g.flow from gated g join progress p on p.message = g.message
-    where g.passed > 0 and p.cancel_requested_ms is null and (g.place is null or g.place = g.message)
+    where {} and p.cancel_requested_ms is null and (g.place is null or g.place = g.message)
     order by +g.message
 """
+_OF_QUEUE: Final = _FIND.format("g.queue = ? and g.place is not null and (g.passed = 1 or g.waits = 2)")
+_OF_FLOW: Final = _FIND.format("g.flow = ? and g.passed > 0 and g.passed = 1")
+_PASSED: Final = _FIND.format("g.passed > 0")
 
 
 def recall_of_queue(connection: Connection, queue: int, now_ms: int, in_flight: Container[int]) -> None:
     """``queue`` was paused: its messages wait, each in its place, but those ``in_flight``."""
     found = [row for row in connection.execute(_OF_QUEUE, (queue,)).fetchall() if row[0] not in in_flight]
-    for seq, _ in found:
+    for seq, *_ in found:
         _bring_back(connection, seq, _AT_QUEUE)
-    for flow in _distinct(flow for _, flow in found):
+    for flow in _distinct(flow for *_, flow in found):
         open_flow(connection, flow, now_ms)
 
 
 def recall_of_flow(connection: Connection, flow: int, in_flight: Container[int]) -> None:
     """The key ``flow`` was paused: its messages wait, before all others, but those ``in_flight``."""
-    for (seq,) in connection.execute(_OF_FLOW, (flow,)).fetchall():
+    for seq, *_ in connection.execute(_OF_FLOW, (flow,)).fetchall():
         if seq not in in_flight:
             _bring_back(connection, seq, _AT_FLOW)
 

@@ -30,7 +30,7 @@ _KNOCKS: Final = 1
 def start(connection: Connection, started: Sequence[Attempt], at_ms: int) -> None:
     """Write down that attempts were started."""
     write_active(connection, started, at_ms)
-    begin(connection, [attempt.seq for attempt in started if attempt.gated])
+    begin(connection, [attempt.seq for attempt in started if attempt.gated], at_ms)
 
 
 def settle(connection: Connection, ended: Iterable[Settled], plan: Plan) -> None:

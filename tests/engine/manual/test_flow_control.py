@@ -198,6 +198,16 @@ async def test_a_pause_holds_what_was_not_called_yet(engine: Embedded, caller: C
     assert arrivals(receiver) == ["0", "1", "2"]
 
 
+async def test_a_pause_does_not_hold_what_was_taken_back(engine: Embedded, caller: Caller):
+    """Who had passed, and was then taken back, is closed at once: it waits for nobody."""
+    engine.receiver(URL)
+    message_id = await publish(caller, "parallelism=2")
+    await caller.ask("DELETE", f"/v2/messages/{message_id}")
+    await act(caller, "pause")
+    await engine.advance(0)
+    assert await caller.states(message_id) == ["CREATED", "CANCEL_REQUESTED", "CANCELED"]
+
+
 async def test_the_period_goes_on_during_a_pause(engine: Embedded, caller: Caller):
     """What was called before still counts until its period is over."""
     receiver = engine.receiver(URL)
@@ -375,6 +385,37 @@ async def test_who_is_called_late_counts_in_the_window_of_the_call(clock: Manual
     assert times(receiver)[:3] == [35_000] * 3
     assert times(receiver)[3] >= 40_000
     await engine.aclose()
+
+
+async def test_a_late_call_begins_a_window(clock: ManualClock):
+    """Who passed in a window that is over, and is called now, is the first of the next: nobody else goes with it."""
+    engine = Embedded(clock=clock, quota="free")
+    caller = Caller(engine.send)
+    engine.receiver("https://slow.test/", "200 after=15s")
+    receiver = engine.receiver(URL)
+    for _ in range(10):
+        await caller.publish("https://slow.test/")
+    await engine.advance(0)
+    await publish(caller, "rate=1, period=10s")
+    await engine.advance(16_000)
+    await publish(caller, "rate=1, period=10s")
+    await engine.settle()
+    assert times(receiver) == [15_000, 25_000]
+    await engine.aclose()
+
+
+async def test_who_waits_for_a_pause_begins_no_window(engine: Embedded, caller: Caller):
+    """A window begins with a call: one that was only wished for while its key was paused is none."""
+    receiver = engine.receiver(URL)
+    await publish(caller, "rate=1, period=10s")
+    await engine.advance(20_000)
+    await act(caller, "pause")
+    await publish(caller, "rate=1, period=10s")
+    await engine.advance(6_000)
+    await act(caller, "resume")
+    await publish(caller, "rate=1, period=10s")
+    await engine.settle()
+    assert times(receiver) == [0, 26_000, 36_000]
 
 
 async def test_a_long_wait_list_goes_in_order(engine: Embedded, caller: Caller):

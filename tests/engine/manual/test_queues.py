@@ -109,6 +109,17 @@ async def test_a_callback_after_each_attempt_holds_nobody_up_but_its_queue(engin
     assert arrivals(receiver) == ["0", "0", "1"]
 
 
+async def test_a_pause_does_not_hold_what_was_taken_back(engine: Embedded, caller: Caller):
+    """Who had its turn, and was then taken back, is closed at once, and is no part of the queue any more."""
+    engine.receiver(URL)
+    message_id = await enqueue(caller)
+    await caller.ask("DELETE", f"/v2/messages/{message_id}")
+    assert await act(caller, "pause") == 200
+    await engine.advance(0)
+    assert await caller.states(message_id) == ["CREATED", "CANCEL_REQUESTED", "CANCELED"]
+    assert (await queue_of(caller))["lag"] == 0
+
+
 async def test_queues_do_not_wait_for_each_other(engine: Embedded, caller: Caller):
     """Order is kept within one queue; another one, and plain messages, go on."""
     receiver = engine.receiver(URL, "200 after=1s")
