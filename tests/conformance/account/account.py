@@ -19,7 +19,7 @@ __all__ = ["LIMIT", "Account", "AccountDestination", "asked"]
 LIMIT: Final = 100
 #: The hosted service writes its log a while after the fact.
 _LOG_BOUND_S: Final = 90.0
-_LOG_PAUSE_S: Final = 0.5
+_LOG_PAUSE_S: Final = 0.1
 _PREFIX: Final = "QSOPS_TESTS_CONFORMANCE_"
 _FINAL: Final = ("DELIVERED", "FAILED", "CANCELED")
 
