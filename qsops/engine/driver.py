@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from functools import partial
 from itertools import islice, takewhile
 from typing import Final
 
@@ -114,7 +113,7 @@ class Driver:
             return
         task = asyncio.create_task(self._take(attempt))
         self._tasks.add(task)
-        task.add_done_callback(partial(self._on_end))
+        task.add_done_callback(self._on_end)
 
     async def _take(self, attempt: Attempt) -> None:
         outcome = await self._courier.carry(attempt)
@@ -140,18 +139,18 @@ class Driver:
         return min(self._limit - len(self._started_s), _YOUNG_LIMIT - young)
 
     def _pause_s(self) -> float:
-        if len(self._started_s) >= self._limit:
-            return _LOOK_AGAIN_S
-        if self._room() <= 0:
-            return _YOUNG_S
-        database, in_flight = self._engine.database, self._engine.in_flight
-        most = self._engine.plan.global_parallelism
-        times = (
-            database.read(lambda connection: next_due_ms(connection, in_flight, most)),
-            database.read(next_chore_ms),
-        )
-        now_ms = self._engine.clock.now_ms()
-        return min((max(0, at_ms - now_ms) / 1000 for at_ms in times if at_ms is not None), default=_LOOK_AGAIN_S)
+        """How long nothing falls due, unless something happens before."""
+        engine, room = self._engine, self._room()
+        times = [engine.database.read(next_chore_ms)]
+        if room > 0:
+            in_flight, most = engine.in_flight, engine.plan.global_parallelism
+            times.append(engine.database.read(lambda connection: next_due_ms(connection, in_flight, most)))
+        now_ms = engine.clock.now_ms()
+        waits_s = [max(0, at_ms - now_ms) / 1000 for at_ms in times if at_ms is not None]
+        # Without room for young ones there is some in a second; without any, only once an attempt ends.
+        if room <= 0 and len(self._started_s) < self._limit:
+            waits_s.append(_YOUNG_S)
+        return min(waits_s, default=_LOOK_AGAIN_S)
 
     async def _sleep(self, pause_s: float) -> None:
         try:

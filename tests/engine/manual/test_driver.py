@@ -6,7 +6,7 @@ from qsops.clock import ManualClock, SeededIds
 from qsops.engine.core.attempts import Outcome
 from qsops.engine.courier import Courier
 from qsops.engine.deliveries.port import Deliver, Delivery
-from qsops.engine.driver import Driver
+from qsops.engine.driver import IN_FLIGHT_LIMIT, Driver
 from qsops.engine.engine import open_engine
 from qsops.engine.face.router import Face
 from qsops.engine.virtual import VirtualLoop
@@ -19,12 +19,12 @@ MANY = 70
 
 
 @asynccontextmanager
-async def driven(clock: ManualClock, deliver: Deliver) -> AsyncIterator[Caller]:
+async def driven(clock: ManualClock, deliver: Deliver, limit: int = IN_FLIGHT_LIMIT) -> AsyncIterator[Caller]:
     """The driver of the served engine, without its sockets."""
     awake = asyncio.Event()
     engine = open_engine(":memory:", clock=clock, ids=SeededIds(clock), quota="payg", wake=awake.set)
     face = Face(engine)
-    driver = Driver(engine, Courier(engine, deliver), awake)
+    driver = Driver(engine, Courier(engine, deliver), awake, limit)
     running = asyncio.create_task(driver.run())
     yield Caller(lambda request: face.handle(request, "127.0.0.1"))
     running.cancel()
@@ -73,3 +73,22 @@ async def test_the_driver_wakes_for_a_schedule(clock: ManualClock):
             clock.advance(MINUTE // 2)
             await loop.quiet()
     assert arrived == [(FINE, 2 * MINUTE), (FINE, 4 * MINUTE), (HANGS, 5 * MINUTE)]
+
+
+async def test_a_schedule_fires_though_nothing_more_can_be_sent(clock: ManualClock):
+    """Attempts that hang take every place, and a schedule makes its message at its time all the same."""
+
+    async def deliver(delivery: Delivery) -> Outcome:
+        await asyncio.Event().wait()
+        return Outcome(200)
+
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    start = clock.now_ms()
+    async with driven(clock, deliver, limit=2) as caller:
+        schedule_id = await caller.schedule("* * * * *", FINE)
+        await caller.ask("POST", "/v2/batch", [{"destination": HANGS}] * 2)
+        await loop.quiet()
+        clock.advance(MINUTE)
+        await loop.quiet()
+        assert (await caller.read_schedule(schedule_id))["lastScheduleTime"] == start + MINUTE
