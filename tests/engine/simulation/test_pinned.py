@@ -1,0 +1,61 @@
+"""Programmes that once broke a rule, as small as they could be made."""
+
+import pytest
+
+from qsops.models import FlowControl, FlowPin, Publish
+from tests.engine.simulation.drawing import URLS
+from tests.engine.simulation.ending import Finish
+from tests.engine.simulation.gating import PauseKey, PinKey
+from tests.engine.simulation.living import Advance, Crash, CrashWithin
+from tests.engine.simulation.sending import Send
+from tests.engine.simulation.taking_back import Cancel
+from tests.engine.simulation.walk import KINDS, play
+from tests.engine.simulation.world import Step
+
+A, B, C = URLS
+
+PROGRAMMES: dict[str, tuple[dict[str, str], list[Step]]] = {
+    # A timer of 0.7 s, set at 88.516 s, fired a millisecond late.
+    "late timer": ({A: "200 after=700ms"}, [Advance(88_516), Send(Publish(A)), Advance(1_000), Finish()]),
+    # What had passed its key and was taken back waited for the key to be resumed.
+    "taken back at a pause": (
+        {},
+        [
+            Send(Publish(A, queue="first", flow_control=FlowControl("one", parallelism=1))),
+            Cancel(0),
+            PauseKey("one"),
+            Crash(),
+            Finish(),
+        ],
+    ),
+    # The window of a rate began with one who waited for the key to be resumed.
+    "window without a call": (
+        {},
+        [
+            Send(Publish(A, flow_control=FlowControl("one", rate=2, period_s=60))),
+            PauseKey("one"),
+            PinKey("one", FlowPin(parallelism=3, rate=1, period_s=60)),
+            Advance(599_999),
+            CrashWithin(
+                moment="after",
+                count=5,
+                by_ms=1_000,
+                publishes=(
+                    Publish(B, flow_control=FlowControl("one", parallelism=3)),
+                    Publish(C, delay_s=60, flow_control=FlowControl("one", parallelism=3, rate=1, period_s=60)),
+                ),
+                down_ms=5_000,
+            ),
+            Finish(),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", PROGRAMMES)
+def test_what_broke_a_rule_breaks_it_no_more(name: str, kind: str):
+    """Each is lived through under both drivers."""
+    scripts, steps = PROGRAMMES[name]
+    books = play(scripts, steps, kind=kind)
+    assert not any(sent.ended_ms is None for sent in books.messages.values())
