@@ -44,6 +44,9 @@ Fault = Annotated[
     typer.Option(metavar="TEXT", help="What goes wrong on purpose, e.g. '503 30% host=…'; repeatable."),
 ]
 Seed = Annotated[int, typer.Option(help="Decides which attempts the faults meet.")]
+Processes = Annotated[
+    int, typer.Option(help="2: accept and deliver on a core each; 1: both in one process.", min=1, max=2)
+]
 PortFile = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the port there once requests are answered.")]
 
 
@@ -63,6 +66,7 @@ def engine(
     daily_limit: DailyLimit = None,
     fault: Fault = None,
     seed: Seed = 0,
+    processes: Processes = 2,
     port_file: PortFile = None,
 ) -> None:
     """Run the local QStash until Ctrl-C.
@@ -99,6 +103,7 @@ def engine(
         daily_limit=daily_limit,
         faults=fault or (),
         seed=seed,
+        processes=processes,
         port_file=port_file,
         on_ready=lambda url: typer.echo(f"engine: {url} (Ctrl-C stops it)"),
     )

@@ -1,57 +1,48 @@
-"""The way of one attempt: signed, and carried to its destination within its time."""
+"""The way of one attempt: out to its destination, and home with what came of it."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
+from collections.abc import Awaitable
+from typing import Protocol
 
-from qsops import signing
 from qsops.engine.core.attempts import Attempt, Outcome, Settled
 from qsops.engine.core.reports import report_ids
-from qsops.engine.deliveries.port import Deliver, Delivery, timed_out
+from qsops.engine.deliveries.port import Deliver
 from qsops.engine.engine import Engine
+from qsops.engine.errands import Errand, Runner
 from qsops.wire.delivery import delivery_headers
 
-__all__ = ["Courier"]
+__all__ = ["Carries", "Courier", "errand_of", "settled"]
 
-_log = logging.getLogger(__name__)
+
+class Carries(Protocol):
+    """Who makes attempts; when to do so, and to write them down, is the driver's business."""
+
+    def carry(self, attempt: Attempt) -> Awaitable[Outcome]:
+        """Deliver ``attempt``; whatever becomes of it is an outcome, never an exception."""
+        ...
 
 
 class Courier:
-    """Takes attempts out and brings outcomes home; when to do so, and to write them down, is the driver's business."""
+    """Makes attempts in this process."""
 
     def __init__(self, engine: Engine, deliver: Deliver) -> None:
         self._engine = engine
-        self._deliver = deliver
+        self._runner = Runner(deliver, engine.clock, engine.ids)
 
     async def carry(self, attempt: Attempt) -> Outcome:
-        """Deliver ``attempt``; whatever becomes of it is an outcome, never an exception."""
-        delivery = self._delivery(attempt)
-        try:
-            async with asyncio.timeout(delivery.timeout_s):
-                return await self._deliver(delivery)
-        except TimeoutError:
-            return timed_out(delivery)
-        except Exception as error:  # noqa: BLE001  # see below
-            # An adapter names every fault of a destination itself; what arrives here is a fault of ours, and must
-            # not leave the message in flight for ever.
-            _log.exception("delivery of %s failed", attempt.message.message_id)
-            return Outcome(error=f"delivery failed: {type(error).__name__}: {error}")
+        """As :meth:`Carries.carry`."""
+        return await self._runner.run(errand_of(self._engine, attempt))
 
-    def settled(self, attempt: Attempt, outcome: Outcome) -> Settled:
-        """``outcome`` as of now, with the ids of the messages that it may cause."""
-        engine = self._engine
-        return Settled(attempt, outcome, engine.clock.now_ms(), report_ids(attempt.message, engine.ids))
 
-    def _delivery(self, attempt: Attempt) -> Delivery:
-        engine, message = self._engine, attempt.message
-        signature = signing.sign(
-            attempt.key,
-            url=message.url,
-            body=message.body,
-            now_s=engine.clock.now_ms() // 1000,
-            jti=engine.ids.make("jwt_"),
-        )
-        headers = delivery_headers(message, retried=attempt.retried, signature=signature, region=engine.region)
-        timeout_s = min(message.timeout_s or engine.plan.response_s, engine.plan.response_s)
-        return Delivery(message.method, message.url, headers, message.body, timeout_s)
+def errand_of(engine: Engine, attempt: Attempt) -> Errand:
+    """What ``attempt`` sends."""
+    message, most_s = attempt.message, engine.plan.response_s
+    headers = delivery_headers(message, retried=attempt.retried, region=engine.region)
+    timeout_s = most_s if message.timeout_s is None else min(message.timeout_s, most_s)
+    return Errand(attempt.key, message.method, message.url, headers, message.body, timeout_s)
+
+
+def settled(engine: Engine, attempt: Attempt, outcome: Outcome) -> Settled:
+    """``outcome`` as of now, with the ids of the messages that it may cause."""
+    return Settled(attempt, outcome, engine.clock.now_ms(), report_ids(attempt.message, engine.ids))

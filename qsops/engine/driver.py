@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+from functools import partial
 from itertools import islice, takewhile
 from typing import Final
 
 from qsops.engine.core.agenda import next_chore_ms, run_chores
-from qsops.engine.core.attempts import Attempt
+from qsops.engine.core.attempts import Attempt, Outcome
 from qsops.engine.core.due import due, next_due_ms
 from qsops.engine.core.terms import Terms
-from qsops.engine.courier import Courier
+from qsops.engine.courier import Carries
 from qsops.engine.engine import Engine
 from qsops.engine.recorder import Recorder
 
@@ -39,14 +40,14 @@ class Driver:
     the next run, under the same message id, without any special case for it.
     """
 
-    def __init__(self, engine: Engine, courier: Courier, awake: asyncio.Event, limit: int = IN_FLIGHT_LIMIT) -> None:
+    def __init__(self, engine: Engine, courier: Carries, awake: asyncio.Event, limit: int = IN_FLIGHT_LIMIT) -> None:
         self._engine = engine
         self._terms = Terms(engine.plan, engine.ids, engine.daily_limit)
         self._courier = courier
         self._awake = awake
         self._limit = limit
         self._recorder = Recorder(engine, self._on_recorded)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._carried: set[asyncio.Future[Outcome]] = set()
         #: When each attempt under way was started, by message, the latest last.
         self._started_s: dict[int, float] = {}
         self._fault: BaseException | None = None
@@ -70,16 +71,18 @@ class Driver:
 
     async def drain(self, grace_s: float) -> int:
         """Wait up to ``grace_s`` for what is in flight, give up the rest; returns how many were given up."""
+        late = 0
+        if self._carried:
+            _, pending = await asyncio.wait(self._carried, timeout=grace_s)
+            late = len(pending)
+        for carried in [*self._carried]:
+            carried.cancel()
+        await asyncio.gather(*self._carried, return_exceptions=True)
         try:
             async with asyncio.timeout(grace_s):
-                await asyncio.gather(*self._tasks, return_exceptions=True)
                 await self._recorder.drain()
         except TimeoutError:
-            pass  # what is left is repeated by the next start
-        late = len(self._engine.in_flight)
-        for task in self._tasks:
-            task.cancel()
-        self._recorder.give_up()
+            self._recorder.give_up()  # what is not on disk is repeated by the next start
         return late
 
     async def _do_chores(self) -> None:
@@ -111,18 +114,18 @@ class Driver:
         if attempt.canceled:
             self._recorder.close(attempt)
             return
-        task = asyncio.create_task(self._take(attempt))
-        self._tasks.add(task)
-        task.add_done_callback(self._on_end)
+        carried = asyncio.ensure_future(self._courier.carry(attempt))
+        self._carried.add(carried)
+        carried.add_done_callback(partial(self._on_carried, attempt))
 
-    async def _take(self, attempt: Attempt) -> None:
-        outcome = await self._courier.carry(attempt)
-        self._recorder.end(self._courier.settled(attempt, outcome))
-
-    def _on_end(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and self._fault is None and task.exception() is not None:
-            self._fault = task.exception()
+    def _on_carried(self, attempt: Attempt, carried: asyncio.Future[Outcome]) -> None:
+        self._carried.discard(carried)
+        if carried.cancelled():
+            return
+        try:
+            self._recorder.end(attempt, carried.result())
+        except Exception as error:  # noqa: BLE001  # it ends the driver, whatever it is
+            self._fault = self._fault or error
             self._awake.set()
 
     def _on_recorded(self, seqs: list[int]) -> None:

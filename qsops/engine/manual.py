@@ -13,7 +13,7 @@ from qsops.engine.core.attempts import Attempt, Outcome
 from qsops.engine.core.due import due, next_due_ms
 from qsops.engine.core.settlement import close_canceled, settle, start
 from qsops.engine.core.terms import Terms
-from qsops.engine.courier import Courier
+from qsops.engine.courier import Courier, settled
 from qsops.engine.driver import IN_FLIGHT_LIMIT
 from qsops.engine.engine import Engine
 from qsops.engine.virtual import VirtualLoop
@@ -132,7 +132,7 @@ class ManualDriver:
     async def _settle_finished(self) -> bool:
         finished = [(attempt, task) for attempt, task in self._in_flight.values() if task.done()]
         for attempt, task in finished:
-            ended = self._courier.settled(attempt, task.result())
+            ended = settled(self._engine, attempt, task.result())
             await self._engine.database.submit(partial(settle, ended=[ended], plan=self._engine.plan))
             del self._in_flight[attempt.seq], self._engine.in_flight[attempt.seq]
         return bool(finished)

@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from qsops.engine.core.attempts import Attempt, Settled
+from qsops.engine.core.attempts import Attempt, Outcome, Settled
 from qsops.engine.core.settlement import close_canceled, settle, start
+from qsops.engine.courier import settled
 from qsops.engine.engine import Engine
 
 __all__ = ["Recorder"]
@@ -53,9 +54,9 @@ class Recorder:
         self._group.started.append((attempts, self._engine.clock.now_ms()))
         self._gather()
 
-    def end(self, settled: Settled) -> None:
-        """An attempt has ended."""
-        self._group.ended.append(settled)
+    def end(self, attempt: Attempt, outcome: Outcome) -> None:
+        """An attempt has ended, now."""
+        self._group.ended.append(settled(self._engine, attempt, outcome))
         self._gather()
 
     def close(self, attempt: Attempt) -> None:

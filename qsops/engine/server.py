@@ -15,8 +15,9 @@ import uvicorn
 
 from qsops.clock import Clock, SystemClock, SystemIds
 from qsops.engine.access import LOCAL, Access
+from qsops.engine.apart.courier import CourierApart
 from qsops.engine.asgi import asgi_app
-from qsops.engine.courier import Courier
+from qsops.engine.courier import Carries, Courier
 from qsops.engine.deliveries.lifespan import AsgiApp
 from qsops.engine.deliveries.places import Places
 from qsops.engine.deliveries.socket import SocketDeliveries
@@ -52,12 +53,14 @@ def serve(
     daily_limit: int | None = None,
     faults: Sequence[str] = (),
     seed: int = 0,
+    processes: int = 2,
     port_file: Path | None = None,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Run until SIGINT or SIGTERM. Port 0 takes a free one; ``port_file`` and ``on_ready`` are told which.
 
-    ``faults`` are set from the start, as ``parse_fault`` reads them; ``seed`` decides whom they meet.
+    ``faults`` are set from the start, as ``parse_fault`` reads them; ``seed`` decides whom they meet. With two
+    ``processes`` messages are accepted in one and delivered from the other, a core each.
     ``port_file`` is written once requests are answered; it holds the port's number. ``on_ready`` gets the URL.
 
     :raises SettingsError: when others reach ``host`` and there is no token to keep them out, the port is taken, another
@@ -77,6 +80,7 @@ def serve(
             daily_limit=daily_limit,
             faults=faults,
             seed=seed,
+            processes=processes,
         ) as server:
             _stop_on_signals(server)
             _collect_rarely()
@@ -130,6 +134,7 @@ async def serving(
     daily_limit: int | None = None,
     faults: Sequence[str] = (),
     seed: int = 0,
+    processes: int = 1,
     in_flight_limit: int = IN_FLIGHT_LIMIT,
 ) -> AsyncIterator[Server]:
     """An engine that answers and delivers within the context, on the running loop; raises as :func:`serve`."""
@@ -156,7 +161,10 @@ async def serving(
         try:
             server = Server(host, listener.getsockname()[1])
             names = Names(access.names, loopback=is_loopback(address))
-            async with _driving(engine, awake, server, in_flight_limit), _answering(engine, listener, server, names):
+            async with (
+                _driving(engine, awake, server, in_flight_limit, processes),
+                _answering(engine, listener, server, names),
+            ):
                 yield server
         finally:
             engine.database.close()
@@ -170,9 +178,11 @@ def _faults(clock: Clock, texts: Sequence[str], seed: int) -> Faults:
 
 
 @asynccontextmanager
-async def _driving(engine: Engine, awake: asyncio.Event, server: Server, limit: int) -> AsyncIterator[None]:
-    async with SocketDeliveries(limit, Places(engine.reachable)) as deliver:
-        driver = Driver(engine, Courier(engine, FaultyDeliveries(deliver, engine.faults)), awake, limit)
+async def _driving(
+    engine: Engine, awake: asyncio.Event, server: Server, limit: int, processes: int
+) -> AsyncIterator[None]:
+    async with _carrying(engine, limit, processes) as courier:
+        driver = Driver(engine, courier, awake, limit)
         running = asyncio.create_task(driver.run())
         # A driver that fails by a fault of ours ends the server: better no engine than one that delivers nothing.
         running.add_done_callback(lambda _: server.stop())
@@ -182,6 +192,17 @@ async def _driving(engine: Engine, awake: asyncio.Event, server: Server, limit: 
             running.cancel()
             await driver.drain(STOP_GRACE_S)
             await _ended(running)
+
+
+@asynccontextmanager
+async def _carrying(engine: Engine, limit: int, processes: int) -> AsyncIterator[Carries]:
+    async with SocketDeliveries(limit, Places(engine.reachable)) as deliver:
+        at_home = Courier(engine, FaultyDeliveries(deliver, engine.faults))
+        if processes == 1:
+            yield at_home
+            return
+        async with CourierApart(engine, limit, at_home) as courier:
+            yield courier
 
 
 @asynccontextmanager

@@ -12,12 +12,14 @@ from qsops.wire.runs import RUN_PREFIX
 __all__ = [
     "NON_RETRYABLE_HEADER",
     "NON_RETRYABLE_STATUS",
+    "SIGNATURE_HEADER",
     "DeliveryFacts",
     "delivery_headers",
     "parse_delivery_headers",
 ]
 
 USER_AGENT: Final = "Upstash-QStash"
+SIGNATURE_HEADER: Final = "Upstash-Signature"
 #: A destination answers 489 with this header when no retry can mend it.
 NON_RETRYABLE_STATUS: Final = 489
 NON_RETRYABLE_HEADER: Final = "Upstash-NonRetryable-Error"
@@ -42,10 +44,15 @@ _FRAMING: Final = frozenset(
 )
 
 
-def delivery_headers(message: Message, *, retried: int, signature: str, region: str | None = None) -> Headers:
-    """What goes with attempt ``retried`` (0 is the first) of ``message``. ``region`` is e.g. ``EU-CENTRAL-1``."""
+def delivery_headers(
+    message: Message, *, retried: int, signature: str | None = None, region: str | None = None
+) -> Headers:
+    """What goes with attempt ``retried`` (0 is the first) of ``message``. ``region`` is e.g. ``EU-CENTRAL-1``.
+
+    The signature may come later: it is of the moment that the request leaves.
+    """
     own = (
-        ("Upstash-Signature", signature),
+        (SIGNATURE_HEADER, signature),
         ("Upstash-Message-Id", message.message_id),
         ("Upstash-Retried", str(retried)),
         ("Upstash-Topic-Name", message.url_group),
