@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready
 EXTRAS := service,notebooks,dev
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up lab test check format notebooks bench soak constraints clean
+.PHONY: help setup demo up lab test check format notebooks bench soak fidelity conformance constraints clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -50,6 +50,13 @@ bench: $(READY) ## the benchmark table: ratios against what people use instead, 
 
 soak: $(READY) ## the long tests: a thousand kill points, more of the simulation and the fuzzing, an hour under load
 	@sh scripts/soak.sh $(BIN)
+
+fidelity: $(READY) ## run the tests that hold docs/fidelity.md, and write it
+	@$(BIN)/python -m scripts.fidelity
+
+conformance: $(READY) ## the part of the suite that is safe there, against a real account (at most 100 messages)
+	@sh tests/conformance/js/install.sh
+	@$(BIN)/python scripts/conformance.py
 
 constraints: $(READY) ## resolve the constraints anew (a deliberate update of the dependencies)
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --universal --upgrade --quiet \

@@ -1,0 +1,16 @@
+#!/bin/sh
+# The long tests, each with its own summary line: soak.sh BIN. Some two hours on two cores.
+set -eu
+bin=$1
+
+echo "soak: a thousand moments of kill -9 and power cut"
+"$bin/python" -m scripts.soak_kills --count 1000 --seed 1
+
+echo "soak: the simulation, longer"
+QSOPS_TESTS_SIMULATION_STEPS=long "$bin/python" -m pytest tests/engine/simulation -q -n 2
+
+echo "soak: fuzzing the HTTP face from its own document"
+QSOPS_TESTS_FUZZ_EXAMPLES=2000 "$bin/python" -m pytest tests/engine/served/test_fuzz.py -q
+
+echo "soak: an hour under load, and flat memory"
+"$bin/python" -m scripts.soak_memory --minutes 60
