@@ -29,6 +29,8 @@ EPOCH_MS = 1_767_225_600_000
 
 # Crockford's alphabet keeps the order of the bits in the order of the text, and has no look-alikes.
 _BASE32 = "0123456789abcdefghjkmnpqrstvwxyz"
+_DIGITS = {character: value for value, character in enumerate(_BASE32)}
+_ID_LENGTH = 16
 _PAIRS = [first + second for first in _BASE32 for second in _BASE32]
 _SHIFTS = range(70, -1, -10)
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
@@ -90,6 +92,10 @@ class Ids(Protocol):
         """``prefix`` and 16 characters that sort by the time they were made, e.g. ``msg_01hqk3v5c8000004``."""
         ...
 
+    def go_on_after(self, made: str) -> None:
+        """Make only ids that sort after ``made``, which an earlier process has made."""
+        ...
+
     def secret(self, prefix: str, length: int) -> str:
         """``prefix`` and ``length`` base58 characters, for signing keys and tokens."""
         ...
@@ -116,6 +122,10 @@ class _SortableIds:
             floor = self._last + 1
             made = self._last = floor if now <= self._last else now | self._sequence_start()
         return prefix + _base32(made)
+
+    def go_on_after(self, made: str) -> None:
+        with self._making:
+            self._last = max(self._last, _number(made[-_ID_LENGTH:]))
 
 
 class SystemIds(_SortableIds):
@@ -150,6 +160,14 @@ class SeededIds(_SortableIds):
 def _base32(value: int) -> str:
     """80 bits as 16 characters; an id is made for each message and each attempt, so they are looked up by twos."""
     return "".join([_PAIRS[(value >> shift) & 1023] for shift in _SHIFTS])
+
+
+def _number(text: str) -> int:
+    """The opposite of :func:`_base32`."""
+    value = 0
+    for character in text:
+        value = value << 5 | _DIGITS[character]
+    return value
 
 
 def utc(at_ms: int) -> datetime:

@@ -13,6 +13,7 @@ from qsops.config.ranges import Network
 from qsops.config.vendor import REGION_HOSTS
 from qsops.engine.accounts import Accounts
 from qsops.engine.core.recall import recall_all
+from qsops.engine.core.rows import newest_id
 from qsops.engine.faults.running import Faults
 from qsops.engine.plans import Plan, plan_named
 from qsops.errors import SettingsError
@@ -79,6 +80,9 @@ def open_engine(
         accounts = database.write(
             lambda connection: Accounts.enrolled(connection, ids, own_token, read_only_token, dev_users=dev_users)
         )
+        newest = database.read(newest_id)
+        if newest is not None:
+            ids.go_on_after(newest)
         database.write(lambda connection: recall_all(connection, clock.now_ms()))
     except BaseException:
         database.close()

@@ -74,6 +74,18 @@ def test_ids_survive_a_clock_that_is_set_back(times_ms: list[int]):
     assert made == sorted(set(made))
 
 
+@given(seed=st.integers(0, 2**32), moves_ms=st.lists(st.integers(-(10**9), 10**9), min_size=1, max_size=10))
+def test_ids_go_on_after_those_of_an_earlier_process(seed: int, moves_ms: list[int]):
+    """A process that starts under the same clock and seed, or under a clock that was set back, makes no id twice."""
+    made: list[str] = []
+    for move_ms in moves_ms:
+        ids = SeededIds(ManualClock(EPOCH_MS + move_ms), seed)
+        if made:
+            ids.go_on_after(made[-1])
+        made += [ids.make("msg_") for _ in range(3)]
+    assert made == sorted(set(made))
+
+
 def test_more_ids_than_fit_a_millisecond_stay_apart():
     """A sequence that runs out of its millisecond takes numbers of the next, and still sorts."""
     clock = ManualClock()

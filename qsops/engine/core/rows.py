@@ -12,7 +12,15 @@ from typing import Any, Final
 from qsops.engine.core.traits import TRAIT_COLUMNS, trait_fields, trait_of
 from qsops.models import Callback, FlowControl, Headers, Message
 
-__all__ = ["MESSAGE_COLUMNS", "MESSAGE_TABLES", "decode_headers", "encode_headers", "insert_message", "message_of_row"]
+__all__ = [
+    "MESSAGE_COLUMNS",
+    "MESSAGE_TABLES",
+    "decode_headers",
+    "encode_headers",
+    "insert_message",
+    "message_of_row",
+    "newest_id",
+]
 
 #: What :func:`message_of_row` reads, from ``messages m`` and ``traits t``.
 MESSAGE_COLUMNS: Final = f"m.id, m.created_ms, m.not_before_ms, m.options, m.headers, m.body, {TRAIT_COLUMNS}"
@@ -23,6 +31,7 @@ _INSERT: Final = """
     insert into messages (account, id, trait, created_ms, not_before_ms, options, headers, body)
     values (?, ?, ?, ?, ?, ?, ?, ?)
 """
+_NEWEST: Final = "select max(id) from messages"
 
 _to_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -37,6 +46,12 @@ def insert_message(connection: Connection, account: int, message: Message) -> tu
     seq = connection.execute(_INSERT, row).lastrowid
     assert seq is not None
     return seq, trait
+
+
+def newest_id(connection: Connection) -> str | None:
+    """The id that sorts last; None where there are no messages."""
+    (found,) = connection.execute(_NEWEST).fetchone()
+    return None if found is None else str(found)
 
 
 def message_of_row(row: Sequence[Any]) -> Message:

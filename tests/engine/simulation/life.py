@@ -69,7 +69,7 @@ def open_life(
     engine = open_engine(
         database,
         clock=loop.clock,
-        ids=SeededIds(loop.clock, seed + number),
+        ids=SeededIds(loop.clock, seed),
         quota=quota,
         wake=awake.set,
         own_token=OWN_TOKEN,
