@@ -51,7 +51,11 @@ _LIMITS: Final = "select parallelism, rate, period_s, paused, window_ms, window_
 _KEEP: Final = "update flow_keys set window_ms = ?, window_count = ? where flow = ?"
 #: An index knows those with ``passed > 0``; whoever wants a part of them has to say so.
 _UNDER_WAY: Final = "select count(*) from gated where flow = ? and passed > 0"
-_NOT_CALLED: Final = "select count(*) from gated where flow = ? and passed > 0 and passed = 1"
+#: What was taken back meanwhile will not be called.
+_NOT_CALLED: Final = """
+    select count(*) from gated g join progress p on p.message = g.message
+    where g.flow = ? and g.passed > 0 and g.passed = 1 and p.cancel_requested_ms is null
+"""
 _WAKE: Final = "update flow_keys set wake_ms = ? where flow = ? and wake_ms is not ?"
 _NEXT: Final = "select min(wake_ms) from flow_keys where wake_ms is not null"
 _DUE: Final = "select flow from flow_keys where wake_ms is not null and wake_ms <= ? order by wake_ms, flow"

@@ -58,6 +58,8 @@ def cancel(
     for *_, seq, trait in found:
         connection.execute(_REQUEST, (now_ms, seq))
         write_state(connection, account, seq, trait, State.CANCEL_REQUESTED, now_ms)
+    for *_, seq, _ in sorted(found, key=lambda row: row[2], reverse=True):
+        # The latest first: of those who wait in one queue none goes on as the one before it leaves.
         withdraw(connection, seq, now_ms)
     return [(stage, due_ms, seq) for stage, due_ms, seq, _ in found]
 

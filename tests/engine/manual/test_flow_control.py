@@ -332,6 +332,23 @@ async def test_cancel_takes_a_message_out_of_the_wait_list(engine: Embedded, cal
     assert await caller.states(ids[1]) == ["CREATED", "CANCEL_REQUESTED", "CANCELED"]
 
 
+async def test_what_was_taken_back_counts_in_no_later_window(clock: ManualClock, tmp_path: Path):
+    """Who had passed, was taken back and is not closed yet will not be called, so it takes nobody's call."""
+    first = Embedded(clock=clock, db=tmp_path / "engine.db")
+    caller = Caller(first.send)
+    message_id = await publish(caller, "rate=1, period=10s", b"back")
+    await publish(caller, "rate=1, period=10s", b"stays")
+    await caller.ask("DELETE", f"/v2/messages/{message_id}")
+    await first.aclose()
+    clock.advance(60_000)
+    second = Embedded(clock=clock, db=tmp_path / "engine.db")
+    receiver = second.receiver(URL)
+    await publish(Caller(second.send), "rate=1, period=10s", b"new")
+    await second.settle()
+    assert (arrivals(receiver), times(receiver)) == (["stays", "new"], [60_000, 70_000])
+    await second.aclose()
+
+
 async def test_cancel_by_key(engine: Embedded, caller: Caller):
     """All that wait for a key can be taken back by it."""
     receiver = engine.receiver(URL, "200 after=1m")

@@ -17,7 +17,7 @@ __all__ = ["WELCOME", "Arrival", "Destinations"]
 
 WELCOME = "200"
 #: More calls than any step makes.
-_ENDLESS = 20_000
+_ENDLESS = 5_000
 
 
 class Endless(BaseException):

@@ -1,4 +1,4 @@
-"""Steps that look at the whole: page through the listings; and the end, at which everything has come to one."""
+"""The step at which everything comes to its end."""
 
 from __future__ import annotations
 
@@ -6,55 +6,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from qsops import fold, frames
-from qsops.models import LogEntry, LogFilter, State
-from qsops.wire.logs import EVENTS_PATH, LOGS_PATH, logs_request, parse_logs
+from qsops.models import State
 from tests.engine.simulation.gating import PauseKey, PauseQueue
-from tests.engine.simulation.letters import list_letters
 from tests.engine.simulation.living import Welcome
+from tests.engine.simulation.looking import TurnPages
 from tests.engine.simulation.model import FINAL
 from tests.engine.simulation.planning import DeleteSchedule
 
 if TYPE_CHECKING:
     from tests.engine.simulation.world import World
 
-__all__ = ["Finish", "TurnPages"]
+__all__ = ["Finish"]
 
 #: By then everything is over: no retry waits longer than a day, no answer longer than its timeout.
 _LIMIT_MS: Final = 2 * 86_400_000
 _FIRST_LOOK_MS: Final = 60_000
-#: Of the DLQ, and of the log under its documented path, a page holds no more.
-_SHORT_PAGE: Final = 100
-
-
-@dataclass(frozen=True, slots=True)
-class TurnPages:
-    """Log and DLQ, ``count`` entries at a time: each entry once, in order."""
-
-    count: int
-    earliest_first: bool = False
-
-    async def take(self, world: World) -> None:
-        for account, log in enumerate(world.books.log):
-            wanted = log if self.earliest_first else log[::-1]
-            assert await self._log(world, account, EVENTS_PATH) == wanted
-            assert await self._log(world, account, LOGS_PATH) == wanted
-            letters = await list_letters(world, account)
-            count = min(self.count, _SHORT_PAGE)
-            turned = await list_letters(world, account, count=count, earliest_first=self.earliest_first)
-            assert turned == (letters[::-1] if self.earliest_first else letters)
-
-    async def _log(self, world: World, account: int, path: str) -> list[LogEntry]:
-        found: list[LogEntry] = []
-        wanted, cursor = LogFilter(earliest_first=self.earliest_first), None
-        while True:
-            count = min(self.count, _SHORT_PAGE) if path == LOGS_PATH else self.count
-            request = logs_request(wanted, cursor, count, path)
-            page = parse_logs(await world.send(request, account))
-            assert len(page.items) <= self.count, (len(page.items), self.count)
-            found += page.items
-            cursor = page.cursor
-            if cursor is None:
-                return found
 
 
 @dataclass(frozen=True, slots=True)

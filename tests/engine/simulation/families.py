@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from qsops.models import CancelFilter, FlowPin, FlowUnpin, Publish, QueueSpec
+from qsops.models import CancelFilter, FlowPin, FlowUnpin, LogFilter, Publish, QueueSpec, State
 from tests.engine.simulation.drawing import (
     GROUPS,
     KEYS,
@@ -17,9 +17,9 @@ from tests.engine.simulation.drawing import (
     draw_flow,
     draw_publish,
 )
-from tests.engine.simulation.ending import TurnPages
 from tests.engine.simulation.gating import DeleteQueue, PauseKey, PauseQueue, PinKey, ResetKey, SetQueue, UnpinKey
 from tests.engine.simulation.living import Advance, Crash, CrashWithin, Restart, Rotate
+from tests.engine.simulation.looking import Search, TurnPages
 from tests.engine.simulation.planning import (
     DeleteGroup,
     DeleteSchedule,
@@ -48,6 +48,7 @@ _ADVANCES_MS: Final = (
 _DOWN_MS: Final = (1, 100, 5_000, 70_000, 3_600_000)
 _SCHEDULES: Final = ("daily", "nightly")
 _MINUTES: Final = (1, 5, 20, 60)
+_STATES: Final = (State.ERROR, State.IN_PROGRESS, State.DELIVERED)
 _NUMBERS: Final = range(50)
 #: One of the two accounts does most of it.
 _ACCOUNTS: Final = (0, 0, 0, 1)
@@ -67,7 +68,7 @@ class Family:
 
     @property
     def steps(self) -> tuple[Make, ...]:
-        own = (self._send, self._send, self._send, self._batch, self._crash_within, self._cancel_where)
+        own = (self._send, self._send, self._send, self._batch, self._crash_within, self._cancel_where, self._search)
         return (*own, *_SHARED, *self.more)
 
     def _publish(self, draw: Draw, *, named: bool = True) -> Publish:
@@ -98,6 +99,21 @@ class Family:
         filters += [CancelFilter(queues=(name,)) for name in self.queues if name is not None]
         filters += [CancelFilter(flow_control_keys=(name,)) for name in self.keys if name is not None]
         return CancelWhere(draw.choice(filters), draw.choice(_ACCOUNTS))
+
+    def _search(self, draw: Draw) -> Step:
+        """One value, several, or none of each field."""
+        fields = {"urls": URLS, "labels": LABELS, "url_groups": self.groups, "states": _STATES}
+        fields["queues"] = [name for name in self.queues if name is not None]
+        fields["flow_control_keys"] = [name for name in self.keys if name is not None]
+        chosen = [draw.choice([*fields]) for _ in range(draw.choice((1, 2)))]
+        wanted = {name: tuple(draw.choice((fields[name][:1], fields[name][1:3]))) for name in chosen}
+        return Search(
+            LogFilter(**wanted, earliest_first=draw.choice((False, True))),
+            count=draw.choice((1, 3, 1_000)),
+            newest=draw.choice((0, 0, 0, 1, 2)),
+            last_ms=draw.choice((None, None, 1_000, 3_600_000)),
+            account=draw.choice(_ACCOUNTS),
+        )
 
 
 _SHARED: Final[tuple[Make, ...]] = (
