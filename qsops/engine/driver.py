@@ -14,7 +14,7 @@ from qsops.engine.core.attempts import Attempt, Outcome
 from qsops.engine.core.due import due, next_due_ms
 from qsops.engine.core.terms import Terms
 from qsops.engine.courier import Carries
-from qsops.engine.engine import Engine
+from qsops.engine.engine import NOBODY, Engine
 from qsops.engine.recorder import Recorder
 
 __all__ = ["IN_FLIGHT_LIMIT", "Driver"]
@@ -26,6 +26,8 @@ IN_FLIGHT_LIMIT: Final = 512
 #: How many of them are young. One that is not answered soon gives its place to the next, so that a destination that
 #: hangs does not hold up the others.
 _YOUNG_LIMIT: Final = 64
+#: How many are under way or wait for their outcome to be on disk: each keeps its message in memory.
+_UNWRITTEN_LIMIT: Final = 1_024
 _YOUNG_S: Final = 1.0
 #: A clock that was set, or a machine that slept, is noticed within a minute.
 _LOOK_AGAIN_S: Final = 60.0
@@ -109,17 +111,21 @@ class Driver:
             self._start(attempt)
 
     def _start(self, attempt: Attempt) -> None:
-        self._engine.in_flight[attempt.seq] = attempt.account
-        self._started_s[attempt.seq] = self._engine.clock.monotonic_s()
         if attempt.canceled:
+            self._engine.in_flight[attempt.seq] = NOBODY
             self._recorder.close(attempt)
             return
+        self._engine.in_flight[attempt.seq] = attempt.account
+        self._started_s[attempt.seq] = self._engine.clock.monotonic_s()
         carried = asyncio.ensure_future(self._courier.carry(attempt))
         self._carried.add(carried)
         carried.add_done_callback(partial(self._on_carried, attempt))
 
     def _on_carried(self, attempt: Attempt, carried: asyncio.Future[Outcome]) -> None:
         self._carried.discard(carried)
+        # It has its answer, and gives its place to the next, though it is not over before that is on disk.
+        self._engine.in_flight[attempt.seq] = NOBODY
+        del self._started_s[attempt.seq]
         if carried.cancelled():
             return
         try:
@@ -131,7 +137,6 @@ class Driver:
     def _on_recorded(self, seqs: list[int]) -> None:
         for seq in seqs:
             del self._engine.in_flight[seq]
-            del self._started_s[seq]
         self._awake.set()
 
     def _room(self) -> int:
@@ -139,7 +144,8 @@ class Driver:
         since_s = self._engine.clock.monotonic_s() - _YOUNG_S
         latest = islice(reversed(self._started_s.values()), _YOUNG_LIMIT)
         young = sum(1 for _ in takewhile(lambda started_s: started_s > since_s, latest))
-        return min(self._limit - len(self._started_s), _YOUNG_LIMIT - young)
+        unwritten = len(self._engine.in_flight)
+        return min(self._limit - len(self._started_s), _YOUNG_LIMIT - young, _UNWRITTEN_LIMIT - unwritten)
 
     def _pause_s(self) -> float:
         """How long nothing falls due, unless something happens before."""

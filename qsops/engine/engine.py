@@ -19,9 +19,12 @@ from qsops.engine.plans import Plan, plan_named
 from qsops.errors import SettingsError
 from qsops.sqlite import Database, migrations_in
 
-__all__ = ["REGIONS", "Engine", "open_engine"]
+__all__ = ["NOBODY", "REGIONS", "Engine", "open_engine"]
 
 REGIONS: Final = tuple(sorted(set(REGION_HOSTS.values())))
+
+#: No account: whose a call is that has had its answer, which is not on disk yet.
+NOBODY: Final = 0
 
 _MIGRATIONS: Final = "qsops.engine.migrations"
 
@@ -46,7 +49,7 @@ class Engine:
     burst_limit: int | None = None
     daily_limit: int | None = None
     reachable: tuple[Network, ...] | None = None
-    #: The messages that are under way, with the account of each.
+    #: The messages that are under way, with the account whose call it is; NOBODY's once the answer is there.
     in_flight: dict[int, int] = field(default_factory=dict)
 
 
