@@ -16,12 +16,6 @@ from qsops.wire.delivery import DeliveryFacts, parse_delivery_headers
 __all__ = ["WELCOME", "Arrival", "Destinations"]
 
 WELCOME = "200"
-#: More calls than any step makes.
-_ENDLESS = 5_000
-
-
-class Endless(BaseException):
-    """Calls come and come, and no time passes; no fault of a destination, so nobody may take it for one."""
 
 
 @dataclass(slots=True)
@@ -75,8 +69,6 @@ class Destinations:
             await asyncio.Event().wait()
         arrival = self._arrival(delivery)
         self.arrivals.append(arrival)
-        if len(self.arrivals) > _ENDLESS:
-            raise Endless(f"{_ENDLESS} calls within one step, the last one to {arrival.url}")
         self.on_arrival()
         if self.gone or arrival.answer.fault == "hang":
             await asyncio.Event().wait()

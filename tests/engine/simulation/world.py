@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+import signal
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, Protocol
 
 from qsops.clock import EPOCH_MS, ManualClock
@@ -26,6 +28,8 @@ ACCOUNTS: Final = (OWN_TOKEN, DEV_USERS[0].token)
 MOMENTS: Final = ("arrival", "answer", "before", "after")
 
 _DAY_MS: Final = 86_400_000
+#: Of the machine's own time, which is no part of the simulation.
+_STEP_LIMIT_S: Final = 30
 
 
 class Step(Protocol):
@@ -87,7 +91,8 @@ class World:
         """
         self.programme.append(step)
         self.broken = True
-        self._run(self._do(step))
+        with _bounded(step):
+            self._run(self._do(step))
         self.broken = False
 
     def close(self) -> None:
@@ -202,3 +207,24 @@ class World:
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         self.loop.run_until_complete(work)
+
+
+@contextmanager
+def _bounded(step: Step) -> Iterator[None]:
+    """An engine that does something again and again, while no time passes, is stopped from outside.
+
+    :raises AssertionError: when ``step`` takes longer than any does.
+    """
+
+    def stop(*_: object) -> None:
+        raise SystemExit  # nothing else gets past the loop
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, _STEP_LIMIT_S)
+    try:
+        yield
+    except SystemExit as error:
+        raise AssertionError(f"{step} has no end") from error
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
