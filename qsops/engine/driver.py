@@ -62,9 +62,7 @@ class Driver:
         while self._fault is None and self._recorder.fault is None:
             self._awake.clear()
             try:
-                await self._do_chores()
-                self._start_due()
-                pause_s = self._pause_s()
+                pause_s = await self._turn()
             except sqlite3.OperationalError as error:
                 _log.warning("the database cannot be used, trying again in %s s: %s", _STORE_AGAIN_S, error)
                 pause_s = _STORE_AGAIN_S
@@ -87,22 +85,28 @@ class Driver:
             self._recorder.give_up()  # what is not on disk is repeated by the next start
         return late
 
-    async def _do_chores(self) -> None:
-        engine = self._engine
+    async def _turn(self) -> float:
+        """Start and do what is due; returns for how many seconds nothing else will be, unless something happens."""
+        engine, room = self._engine, max(0, self._room())
         now_ms = engine.clock.now_ms()
-        at_ms = engine.database.read(next_chore_ms)
-        if at_ms is not None and at_ms <= now_ms:
+        chore_ms, attempts = engine.database.read(lambda connection: self._look(connection, now_ms, room))
+        self._start_all(attempts)
+        if chore_ms is not None and chore_ms <= now_ms:
             await engine.database.submit(lambda connection: run_chores(connection, now_ms, self._terms))
+            return 0
+        # Whoever found no room waits for that, not for a time.
+        next_ms = engine.database.read(self._next_due_ms) if len(attempts) < room else None
+        return self._pause_s(now_ms, chore_ms, next_ms)
 
-    def _start_due(self) -> None:
-        room = self._room()
-        if room <= 0:
-            return
-        engine = self._engine
-        now_ms, in_flight, most = engine.clock.now_ms(), engine.in_flight, engine.plan.global_parallelism
-        attempts = engine.database.read(
-            lambda connection: due(connection, now_ms, limit=room, in_flight=in_flight, per_account=most)
-        )
+    def _look(self, connection: sqlite3.Connection, now_ms: int, room: int) -> tuple[int | None, list[Attempt]]:
+        in_flight, most = self._engine.in_flight, self._engine.plan.global_parallelism
+        attempts = due(connection, now_ms, limit=room, in_flight=in_flight, per_account=most) if room else []
+        return next_chore_ms(connection), attempts
+
+    def _next_due_ms(self, connection: sqlite3.Connection) -> int | None:
+        return next_due_ms(connection, self._engine.in_flight, self._engine.plan.global_parallelism)
+
+    def _start_all(self, attempts: list[Attempt]) -> None:
         if not attempts:
             return
         # Before the deliveries, so that ACTIVE stands before their outcome in the log.
@@ -126,6 +130,8 @@ class Driver:
         # It has its answer, and gives its place to the next, though it is not over before that is on disk.
         self._engine.in_flight[attempt.seq] = NOBODY
         del self._started_s[attempt.seq]
+        if len(self._started_s) == _YOUNG_LIMIT // 2:
+            self._awake.set()  # worth a look: a good many may start at once
         if carried.cancelled():
             return
         try:
@@ -147,17 +153,10 @@ class Driver:
         unwritten = len(self._engine.in_flight)
         return min(self._limit - len(self._started_s), _YOUNG_LIMIT - young, _UNWRITTEN_LIMIT - unwritten)
 
-    def _pause_s(self) -> float:
-        """How long nothing falls due, unless something happens before."""
-        engine, room = self._engine, self._room()
-        times = [engine.database.read(next_chore_ms)]
-        if room > 0:
-            in_flight, most = engine.in_flight, engine.plan.global_parallelism
-            times.append(engine.database.read(lambda connection: next_due_ms(connection, in_flight, most)))
-        now_ms = engine.clock.now_ms()
+    def _pause_s(self, now_ms: int, *times: int | None) -> float:
         waits_s = [max(0, at_ms - now_ms) / 1000 for at_ms in times if at_ms is not None]
         # Without room for young ones there is some in a second; without any, only once an attempt ends.
-        if room <= 0 and len(self._started_s) < self._limit:
+        if self._room() <= 0 and len(self._started_s) < self._limit:
             waits_s.append(_YOUNG_S)
         return min(waits_s, default=_LOOK_AGAIN_S)
 

@@ -69,14 +69,14 @@ async def test_deliveries_in_flight_are_bounded(serve: Serve, hook: Hook):
 async def test_an_idle_engine_does_not_look_at_its_database(serve: Serve, hook: Hook, monkeypatch: pytest.MonkeyPatch):
     """Without polling: with a message due in an hour, the driver looks once for each commit and then sleeps."""
     looks = 0
-    original = Driver._start_due
+    original = Driver._turn
 
-    def counted(driver: Driver) -> None:
+    async def counted(driver: Driver) -> float:
         nonlocal looks
         looks += 1
-        original(driver)
+        return await original(driver)
 
-    monkeypatch.setattr(Driver, "_start_due", counted)
+    monkeypatch.setattr(Driver, "_turn", counted)
     async with serve() as running:
         await running.caller.publish(hook.url, delay="1h")
         await asyncio.sleep(0)
