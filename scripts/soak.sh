@@ -7,7 +7,7 @@ echo "soak: a thousand moments of kill -9 and power cut"
 "$bin/python" -m scripts.soak_kills --count 1000 --seed 1
 
 echo "soak: the simulation, longer"
-QSOPS_TESTS_SIMULATION_STEPS=long "$bin/python" -m pytest tests/engine/simulation -q -n 2
+QSOPS_TESTS_SIMULATION=40 "$bin/python" -m pytest tests/engine/simulation -q -n 2 --dist loadfile
 
 echo "soak: fuzzing the HTTP face from its own document"
 QSOPS_TESTS_FUZZ_EXAMPLES=2000 "$bin/python" -m pytest tests/engine/served/test_fuzz.py -q

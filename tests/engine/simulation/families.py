@@ -46,7 +46,7 @@ _ADVANCES_MS: Final = (
     *(148_000, 599_999, 600_000, 1_808_000, 3_600_000, 7_200_000),
 )
 _DOWN_MS: Final = (1, 100, 5_000, 70_000, 3_600_000)
-_SCHEDULES: Final = ("daily", "nightly")
+_SCHEDULES: Final = ("daily", "daily", "nightly")
 _MINUTES: Final = (1, 5, 20, 60)
 _STATES: Final = (State.ERROR, State.IN_PROGRESS, State.DELIVERED)
 _NUMBERS: Final = range(50)
@@ -166,7 +166,8 @@ def _plans(family: Family) -> tuple[Make, ...]:
     return (
         put,
         put,
-        lambda draw: PauseSchedule(named(draw), draw.choice((True, False))),
+        lambda draw: PauseSchedule(named(draw), True),
+        lambda draw: PauseSchedule(named(draw), False),
         lambda draw: DeleteSchedule(named(draw)),
         lambda draw: FillGroup(draw.choice(GROUPS), _some_urls(draw), draw.choice(_ACCOUNTS)),
         lambda draw: FillGroup(draw.choice(GROUPS), _some_urls(draw), draw.choice(_ACCOUNTS)),

@@ -14,10 +14,10 @@ from tests.engine.simulation.ending import Finish
 from tests.engine.simulation.families import FAMILIES, Make
 from tests.engine.simulation.world import Step, World
 
-__all__ = ["SOAK", "machine", "profile"]
+__all__ = ["TIMES", "machine", "profile"]
 
 #: How many times as much is tried as in ``make test``.
-SOAK: Final = int(os.environ.get("QSOPS_TESTS_SOAK", "1"))
+TIMES: Final = int(os.environ.get("QSOPS_TESTS_SIMULATION", "1"))
 _STEPS: Final = 30
 
 
@@ -66,7 +66,7 @@ def machine(family: str, kind: str, quota: str = "payg") -> type[RuleBasedStateM
 def profile(examples: int) -> settings:
     """``examples`` runs in ``make test``; what fails is printed with what reproduces it."""
     return settings(
-        max_examples=examples * SOAK,
+        max_examples=examples * TIMES,
         stateful_step_count=_STEPS,
         deadline=None,
         print_blob=True,
