@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Protocol
 
 __all__ = [
@@ -32,7 +33,7 @@ _BASE32 = "0123456789abcdefghjkmnpqrstvwxyz"
 _DIGITS = {character: value for value, character in enumerate(_BASE32)}
 _ID_LENGTH = 16
 _PAIRS = [first + second for first in _BASE32 for second in _BASE32]
-_SHIFTS = range(70, -1, -10)
+_SHIFTS = range(40, -1, -10)
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _SEQUENCE_BITS = 32
 
@@ -158,7 +159,17 @@ class SeededIds(_SortableIds):
 
 
 def _base32(value: int) -> str:
-    """80 bits as 16 characters; an id is made for each message and each attempt, so they are looked up by twos."""
+    """80 bits as 16 characters.
+
+    An id is made for each message and each attempt, so they are looked up by twos, and the first ten, which change with
+    the millisecond, once.
+    """
+    pairs = (_PAIRS[value >> 20 & 1023], _PAIRS[value >> 10 & 1023], _PAIRS[value & 1023])
+    return _beginning(value >> 30) + "".join(pairs)
+
+
+@lru_cache(maxsize=256)
+def _beginning(value: int) -> str:
     return "".join([_PAIRS[(value >> shift) & 1023] for shift in _SHIFTS])
 
 
