@@ -44,7 +44,7 @@ def test_a_sleep_ends_when_the_clock_is_moved():
 
 
 def test_a_timer_is_due_at_its_millisecond_however_its_seconds_round():
-    """88.516 s and 0.7 s are 89.21600000000001 s as floats: at 89.216 s the sleeper is awake before the loop is quiet."""
+    """88.516 s and 0.7 s are 89.21600000000001 s as floats: at 89.216 s the sleeper is awake, not a moment later."""
     clock = ManualClock()
 
     async def main(loop: VirtualLoop) -> bool:
