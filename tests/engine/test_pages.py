@@ -126,3 +126,10 @@ def test_the_hot_queries_walk_an_index(explained: Explained):
     dead_letters(explained, ACCOUNT, DlqFilter(), limit=10)
     assert not [step for step in explained.plan if "TEMP B-TREE" in step]
     assert not [step for step in explained.plan if step.startswith("SCAN")]
+
+
+def test_a_cancel_of_few_does_not_search_all_that_is_pending(explained: Explained):
+    """A label that few messages carry leads to these by the index, however long the backlog is."""
+    cancel(explained, ACCOUNT, CancelFilter(labels=("rare",)), 10, 1, FIRST)
+    assert any("INDEX log_trait" in step for step in explained.plan)
+    assert not [step for step in explained.plan if step.startswith(("SCAN p", "SEARCH p USING INDEX pending"))]

@@ -32,6 +32,15 @@ _FIND = """
       and p.account = :account and p.cancel_requested_ms is null and {conditions}
     order by p.stage, p.due_ms, p.message limit :limit
 """
+#: The messages of some traits, by the lines that they have in the log, and whether these are few.
+_OF_TRAITS = "p.message in (select l.message from log l where l.trait in (select t.trait from traits t where {}))"
+_COUNT = """
+    select count(*) from (
+        select 1 from log l where l.trait in (select t.trait from traits t where {}) limit :few
+    )
+"""
+#: So many lines are rather collected than all pending messages searched for those that match.
+_FEW: Final = 20_000
 _REQUEST = "update progress set cancel_requested_ms = ? where message = ?"
 
 
@@ -51,7 +60,7 @@ def cancel(
     follows when the next attempt would have been due. Until then a message keeps its place, so whoever goes on passes
     the last place as ``after``.
     """
-    conditions = _conditions(wanted)
+    conditions = _conditions(connection, account, wanted)
     known = {"account": account, "limit": limit, **conditions.parameters}
     known["stage"], known["due_ms"], known["message"] = after
     found = connection.execute(_FIND.format(conditions=conditions.sql), known).fetchall()
@@ -64,11 +73,17 @@ def cancel(
     return [(stage, due_ms, seq) for stage, due_ms, seq, _ in found]
 
 
-def _conditions(wanted: CancelFilter) -> Conditions:
+def _conditions(connection: Connection, account: int, wanted: CancelFilter) -> Conditions:
     conditions = Conditions()
     if wanted.message_ids:  # the other filters are ignored then (reference, section 2.4)
         conditions.one_of("m.id", "ids", wanted.message_ids)
         return conditions
     trait_conditions(conditions, wanted)
+    if conditions.clauses:
+        traits = f"t.account = :account and {conditions.sql}"
+        known = {"account": account, "few": _FEW, **conditions.parameters}
+        (count,) = connection.execute(_COUNT.format(traits), known).fetchone()
+        if count < _FEW:
+            conditions.where(_OF_TRAITS.format(traits))
     conditions.between("m.created_ms", wanted.from_ms, wanted.to_ms)
     return conditions
