@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["LOOPBACK", "Process", "ProcessFailed", "cpu_s", "free_port", "memory_mb", "running", "spending"]
+__all__ = ["LOOPBACK", "Process", "ProcessFailed", "cpu_s", "family", "free_port", "memory_mb", "running", "spending"]
 
 LOOPBACK = "127.0.0.1"
 _GRACE_S = 10.0
@@ -102,15 +102,27 @@ def free_port() -> int:
 
 
 def memory_mb(pid: int) -> tuple[float, float]:
-    """What process ``pid`` holds in memory now and held at its peak, in MB of 10⁶ bytes (Linux)."""
-    fields = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":" in line)
-    now, peak = (int(fields[name].split()[0]) * 1024 / 1e6 for name in ("VmRSS", "VmHWM"))
+    """What process ``pid`` and its children hold in memory now and held at their peaks, in MB of 10⁶ bytes (Linux)."""
+    told = [_status(one) for one in family(pid)]
+    now, peak = (sum(int(one[name].split()[0]) for one in told) * 1024 / 1e6 for name in ("VmRSS", "VmHWM"))
     return now, peak
 
 
+def family(pid: int) -> list[int]:
+    """``pid`` and the processes that it has started (Linux)."""
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    return [pid, *map(int, children.read_text().split())]
+
+
+def _status(pid: int) -> dict[str, str]:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return dict(line.split(":", 1) for line in lines if ":" in line)
+
+
 def cpu_s(pid: int) -> float:
-    """Processor time that process ``pid`` has used, in seconds (Linux)."""
-    return _cpu_ticks(Path(f"/proc/{pid}/stat").read_text()) / os.sysconf("SC_CLK_TCK")
+    """Processor time that process ``pid`` and its children have used, in seconds (Linux)."""
+    ticks = sum(_cpu_ticks(Path(f"/proc/{one}/stat").read_text()) for one in family(pid))
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(slots=True)
