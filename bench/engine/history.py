@@ -65,7 +65,7 @@ class History:
         """Until nothing is due any more; the clock moves to each due time."""
         for _ in range(_TURNS):
             arrive_due(self.connection, self.clock.now_ms())
-            attempts = due(self.connection, self.clock.now_ms(), limit=_ATTEMPTS_AT_ONCE, in_flight={})
+            attempts = due(self.connection, self.clock.now_ms(), limit=_ATTEMPTS_AT_ONCE, in_flight={}).attempts
             if attempts:
                 self._carry(attempts)
             elif (at_ms := self._next_ms()) is None:

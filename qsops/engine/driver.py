@@ -11,13 +11,13 @@ from typing import Final
 
 from qsops.engine.core.agenda import next_chore_ms, run_chores
 from qsops.engine.core.attempts import Attempt, Outcome
-from qsops.engine.core.due import due, next_due_ms
+from qsops.engine.core.due import Due, due
 from qsops.engine.core.terms import Terms
 from qsops.engine.courier import Carries
 from qsops.engine.engine import NOBODY, Engine
 from qsops.engine.recorder import Recorder
 
-__all__ = ["IN_FLIGHT_LIMIT", "Driver"]
+__all__ = ["IN_FLIGHT_LIMIT", "YOUNG_LIMIT", "Driver"]
 
 _log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 IN_FLIGHT_LIMIT: Final = 512
 #: How many of them are young. One that is not answered soon gives its place to the next, so that a destination that
 #: hangs does not hold up the others.
-_YOUNG_LIMIT: Final = 64
+YOUNG_LIMIT: Final = 96
 #: How many are under way or wait for their outcome to be on disk: each keeps its message in memory.
 _UNWRITTEN_LIMIT: Final = 1_024
 _YOUNG_S: Final = 1.0
@@ -52,6 +52,8 @@ class Driver:
         self._carried: set[asyncio.Future[Outcome]] = set()
         #: When each attempt under way was started, by message, the latest last.
         self._started_s: dict[int, float] = {}
+        #: Whether something that is due may wait for one to end that is under way.
+        self._held = False
         self._fault: BaseException | None = None
 
     async def run(self) -> None:
@@ -89,22 +91,19 @@ class Driver:
         """Start and do what is due; returns for how many seconds nothing else will be, unless something happens."""
         engine, room = self._engine, max(0, self._room())
         now_ms = engine.clock.now_ms()
-        chore_ms, attempts = engine.database.read(lambda connection: self._look(connection, now_ms, room))
-        self._start_all(attempts)
+        chore_ms, found = engine.database.read(lambda connection: self._look(connection, now_ms, room))
+        self._held = found.held or not room
+        self._start_all(found.attempts)
         if chore_ms is not None and chore_ms <= now_ms:
             await engine.database.submit(lambda connection: run_chores(connection, now_ms, self._terms))
             return 0
         # Whoever found no room waits for that, not for a time.
-        next_ms = engine.database.read(self._next_due_ms) if len(attempts) < room else None
-        return self._pause_s(now_ms, chore_ms, next_ms)
+        return self._pause_s(now_ms, chore_ms, found.next_ms if len(found.attempts) < room else None)
 
-    def _look(self, connection: sqlite3.Connection, now_ms: int, room: int) -> tuple[int | None, list[Attempt]]:
+    def _look(self, connection: sqlite3.Connection, now_ms: int, room: int) -> tuple[int | None, Due]:
         in_flight, most = self._engine.in_flight, self._engine.plan.global_parallelism
-        attempts = due(connection, now_ms, limit=room, in_flight=in_flight, per_account=most) if room else []
-        return next_chore_ms(connection), attempts
-
-    def _next_due_ms(self, connection: sqlite3.Connection) -> int | None:
-        return next_due_ms(connection, self._engine.in_flight, self._engine.plan.global_parallelism)
+        found = due(connection, now_ms, limit=room, in_flight=in_flight, per_account=most) if room else Due([])
+        return next_chore_ms(connection), found
 
     def _start_all(self, attempts: list[Attempt]) -> None:
         if not attempts:
@@ -130,7 +129,7 @@ class Driver:
         # It has its answer, and gives its place to the next, though it is not over before that is on disk.
         self._engine.in_flight[attempt.seq] = NOBODY
         del self._started_s[attempt.seq]
-        if len(self._started_s) == _YOUNG_LIMIT // 2:
+        if self._held and len(self._started_s) == YOUNG_LIMIT // 2:
             self._awake.set()  # worth a look: a good many may start at once
         if carried.cancelled():
             return
@@ -140,18 +139,19 @@ class Driver:
             self._fault = self._fault or error
             self._awake.set()
 
-    def _on_recorded(self, seqs: list[int]) -> None:
+    def _on_recorded(self, seqs: list[int], more: bool) -> None:
         for seq in seqs:
             del self._engine.in_flight[seq]
-        self._awake.set()
+        if more or self._held:
+            self._awake.set()
 
     def _room(self) -> int:
         """How many attempts may be started."""
         since_s = self._engine.clock.monotonic_s() - _YOUNG_S
-        latest = islice(reversed(self._started_s.values()), _YOUNG_LIMIT)
+        latest = islice(reversed(self._started_s.values()), YOUNG_LIMIT)
         young = sum(1 for _ in takewhile(lambda started_s: started_s > since_s, latest))
         unwritten = len(self._engine.in_flight)
-        return min(self._limit - len(self._started_s), _YOUNG_LIMIT - young, _UNWRITTEN_LIMIT - unwritten)
+        return min(self._limit - len(self._started_s), YOUNG_LIMIT - young, _UNWRITTEN_LIMIT - unwritten)
 
     def _pause_s(self, now_ms: int, *times: int | None) -> float:
         waits_s = [max(0, at_ms - now_ms) / 1000 for at_ms in times if at_ms is not None]

@@ -112,12 +112,12 @@ class ManualDriver:
     async def _start_due(self) -> bool:
         engine, now_ms, room = self._engine, self._clock.now_ms(), self._limit - len(self._in_flight)
         most = engine.plan.global_parallelism
-        attempts = engine.database.read(
+        found = engine.database.read(
             lambda connection: due(connection, now_ms, limit=room, in_flight=engine.in_flight, per_account=most)
         )
-        for attempt in attempts:
+        for attempt in found.attempts:
             await self._start(attempt)
-        return bool(attempts)
+        return bool(found.attempts)
 
     async def _start(self, attempt: Attempt) -> None:
         engine, now_ms = self._engine, self._clock.now_ms()

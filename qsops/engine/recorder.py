@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from qsops.engine.core.attempts import Attempt, Outcome, Settled
-from qsops.engine.core.settlement import close_canceled, settle, start
+from qsops.engine.core.settlement import close_canceled, concludes, settle, start
 from qsops.engine.courier import settled
 from qsops.engine.engine import Engine
 
@@ -34,14 +34,19 @@ class _Group:
         """The messages that are under way no more."""
         return [one.attempt.seq for one in self.ended] + [attempt.seq for attempt, _ in self.closed]
 
+    def brings_more(self) -> bool:
+        """Whether anything may fall due through it: another try, a callback, or whoever waited at a gate."""
+        return not all(map(concludes, self.ended)) or any(attempt.gated for attempt, _ in self.closed)
+
 
 class Recorder:
-    """Gathers what happens within one turn of the loop. ``on_recorded`` is told of attempts that have ended, on disk.
+    """Gathers what happens within one turn of the loop. ``on_recorded`` is told of messages whose attempt has ended, on
+    disk, and whether anything else may fall due through that.
 
     An outcome is not lost to a full disk: it is kept until it can be written. A fault of ours is kept in ``fault``.
     """
 
-    def __init__(self, engine: Engine, on_recorded: Callable[[list[int]], None]) -> None:
+    def __init__(self, engine: Engine, on_recorded: Callable[[list[int], bool], None]) -> None:
         self._engine = engine
         self._on_recorded = on_recorded
         self._group = _Group()
@@ -96,7 +101,7 @@ class Recorder:
                 _log.warning("the database cannot be written, trying again in %s s: %s", _AGAIN_S, error)
             await asyncio.sleep(_AGAIN_S)
         if finished := group.finished():
-            self._on_recorded(finished)
+            self._on_recorded(finished, group.brings_more())
 
     def _record(self, connection: sqlite3.Connection, group: _Group) -> None:
         for attempts, at_ms in group.started:
@@ -110,4 +115,4 @@ class Recorder:
         if not task.cancelled() and self.fault is None:
             self.fault = task.exception()
             if self.fault is not None:
-                self._on_recorded([])
+                self._on_recorded([], True)

@@ -123,6 +123,7 @@ class Database:
             connection.execute("pragma journal_mode = wal")
             connection.execute(f"pragma synchronous = {synchronous}")
             connection.execute("pragma foreign_keys = on")
+            connection.execute("pragma temp_store = memory")
             connection.execute(f"pragma cache_size = -{_CACHE_KIB}")
             connection.execute(f"pragma wal_autocheckpoint = {_CHECKPOINT_PAGES}")
         except sqlite3.DatabaseError as error:

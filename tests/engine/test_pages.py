@@ -30,7 +30,7 @@ def bury_one(engine: Engine, connection: sqlite3.Connection) -> None:
     now_ms = engine.clock.now_ms()
     message = Message(engine.ids.make("msg_"), "https://a.test/", now_ms, now_ms, max_retries=0)
     accept(connection, ACCOUNT, message, now_ms)
-    for attempt in due(connection, now_ms, limit=10, in_flight={}):
+    for attempt in due(connection, now_ms, limit=10, in_flight={}).attempts:
         settle(connection, [Settled(attempt, DEAD, now_ms, ReportIds())], engine.plan)
 
 

@@ -6,10 +6,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import lru_cache
+from itertools import count
 from sqlite3 import Connection
 from typing import Any, Final
 
-from qsops.engine.core.traits import TRAIT_COLUMNS, trait_fields, trait_of
+from qsops.engine.core.traits import TRAIT_COLUMNS, trait_fields, traits_of
 from qsops.models import Callback, FlowControl, Headers, Message
 
 __all__ = [
@@ -17,7 +18,7 @@ __all__ = [
     "MESSAGE_TABLES",
     "decode_headers",
     "encode_headers",
-    "insert_message",
+    "insert_messages",
     "message_of_row",
     "newest_id",
 ]
@@ -28,24 +29,24 @@ MESSAGE_COLUMNS: Final = f"m.id, m.created_ms, m.not_before_ms, m.options, m.hea
 MESSAGE_TABLES: Final = "messages m join traits t on t.trait = m.trait"
 
 _INSERT: Final = """
-    insert into messages (account, id, trait, created_ms, not_before_ms, options, headers, body)
-    values (?, ?, ?, ?, ?, ?, ?, ?)
+    insert into messages (seq, account, id, trait, created_ms, not_before_ms, options, headers, body)
+    values (?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
+_LAST: Final = "select coalesce(max(seq), 0) from messages"
 _NEWEST: Final = "select max(id) from messages"
 
 _to_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-def insert_message(connection: Connection, account: int, message: Message) -> tuple[int, int]:
-    """Keep ``message``; returns its place in the order of acceptance, and the number of its traits."""
-    trait = trait_of(connection, account, message)
-    row = (
-        *(account, message.message_id, trait, message.created_at_ms, message.not_before_ms),
-        *(_options(message), encode_headers(message.headers), message.body),
-    )
-    seq = connection.execute(_INSERT, row).lastrowid
-    assert seq is not None
-    return seq, trait
+def insert_messages(
+    connection: Connection, account: int, messages: Sequence[Message]
+) -> list[tuple[int, int, Message]]:
+    """Keep ``messages``; returns each with its place in the order of acceptance, and the number of its traits."""
+    (last,) = connection.execute(_LAST).fetchone()
+    traits = traits_of(connection, account, messages)
+    numbered = [*zip(count(last + 1), traits, messages, strict=False)]
+    connection.executemany(_INSERT, [_row(seq, account, trait, message) for seq, trait, message in numbered])
+    return numbered
 
 
 def newest_id(connection: Connection) -> str | None:
@@ -78,6 +79,13 @@ def encode_headers(headers: Headers) -> str:
 def decode_headers(text: str | None) -> Headers:
     """The headers of :func:`encode_headers`; none for null."""
     return tuple((name, value) for name, value in json.loads(text)) if text else ()
+
+
+def _row(seq: int, account: int, trait: int, message: Message) -> tuple[Any, ...]:
+    return (
+        *(seq, account, message.message_id, trait, message.created_at_ms, message.not_before_ms),
+        *(_options(message), encode_headers(message.headers), message.body),
+    )
 
 
 def _options(message: Message) -> str:

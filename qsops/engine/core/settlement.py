@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import groupby
 from sqlite3 import Connection
 from typing import Final
 
@@ -18,7 +19,7 @@ from qsops.engine.core.verdicts import Verdict, decide
 from qsops.engine.plans import Plan
 from qsops.models import State
 
-__all__ = ["close_canceled", "settle", "start"]
+__all__ = ["close_canceled", "concludes", "settle", "start"]
 
 _RETRY: Final = "update progress set retried = ?, due_ms = ?, stage = ? where message = ?"
 _FINISH: Final = "update progress set retried = ?, due_ms = null, finished_ms = ?, prune_ms = ? where message = ?"
@@ -35,12 +36,15 @@ def start(connection: Connection, started: Sequence[Attempt], at_ms: int) -> Non
 
 def settle(connection: Connection, ended: Iterable[Settled], plan: Plan) -> None:
     """Write down what each outcome means for its message, and bring its callbacks on their way."""
-    count = 0
-    for one in ended:
-        _settle(connection, one, plan)
-        count, now_ms = count + 1, one.at_ms
-    if count:
-        prune(connection, now_ms, count, plan)
+    ended = [*ended]
+    for plain, run in groupby(ended, key=concludes):
+        if plain:
+            _finish_delivered(connection, [*run], plan)
+        else:
+            for one in run:
+                _settle(connection, one, plan)
+    if ended:
+        prune(connection, ended[-1].at_ms, len(ended), plan)
 
 
 def close_canceled(connection: Connection, attempt: Attempt, now_ms: int, plan: Plan) -> None:
@@ -49,6 +53,17 @@ def close_canceled(connection: Connection, attempt: Attempt, now_ms: int, plan: 
     connection.execute(_FINISH, (attempt.retried, now_ms, prune_at_ms(plan, now_ms), attempt.seq))
     if attempt.gated:
         leave(connection, attempt.seq, now_ms)
+
+
+def concludes(one: Settled) -> bool:
+    """Whether its message was delivered and nothing follows from that, but that it be written down; most are so."""
+    return one.outcome.delivered and not one.attempt.gated and one.attempt.message.callback is None
+
+
+def _finish_delivered(connection: Connection, ended: Sequence[Settled], plan: Plan) -> None:
+    write_delivered(connection, ended)
+    rows = [(one.attempt.retried + 1, one.at_ms, prune_at_ms(plan, one.at_ms), one.attempt.seq) for one in ended]
+    connection.executemany(_FINISH, rows)
 
 
 def _settle(connection: Connection, one: Settled, plan: Plan) -> None:
@@ -76,7 +91,7 @@ def _record(connection: Connection, one: Settled, verdict: Verdict) -> str | Non
     """The log entries of the outcome; returns the DLQ id of a message that has failed for good."""
     attempt, outcome, now_ms = one.attempt, one.outcome, one.at_ms
     if verdict.state == State.DELIVERED:
-        write_delivered(connection, attempt, outcome, now_ms)
+        write_delivered(connection, [one])
         return None
     write_error(connection, attempt, outcome, now_ms, verdict.next_ms)
     if verdict.state == State.RETRY and attempt.canceled:

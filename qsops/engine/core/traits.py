@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from sqlite3 import Connection
 from typing import Any, Final
@@ -12,12 +12,14 @@ from urllib.parse import urlsplit
 
 from qsops.models import Message
 
-__all__ = ["TRAIT_COLUMNS", "forget_unused", "trait_fields", "trait_of"]
+__all__ = ["TRAIT_COLUMNS", "forget_unused", "trait_fields", "traits_of"]
 
 #: What :func:`trait_fields` reads, from ``traits t``.
 TRAIT_COLUMNS: Final = (
     "t.url, t.url_group, t.endpoint, t.queue, t.schedule_id, t.flow_control_key, t.caller_ip, t.labels"
 )
+
+_Shared = tuple[Any, ...]
 
 _FIND: Final = "select trait from traits where key = ?"
 _INSERT: Final = """
@@ -31,19 +33,33 @@ _FORGET: Final = "delete from traits where trait = ? returning account, labels"
 _FORGET_LABEL: Final = "delete from trait_labels where account = ? and label = ? and trait = ?"
 
 
-def trait_of(connection: Connection, account: int, message: Message) -> int:
-    """The number of the traits of ``message``, which are written down if they are new."""
-    shared = (
+def traits_of(connection: Connection, account: int, messages: Iterable[Message]) -> list[int]:
+    """The numbers of the traits of ``messages``, which are written down if they are new."""
+    known: dict[_Shared, int] = {}
+    traits = []
+    for message in messages:
+        shared = _shared(message)
+        if (trait := known.get(shared)) is None:
+            trait = known[shared] = _trait_of(connection, account, shared)
+        traits.append(trait)
+    return traits
+
+
+def _shared(message: Message) -> _Shared:
+    return (
         *(message.url, message.url_group, message.endpoint, message.queue, message.schedule_id),
         *(message.flow_control.key if message.flow_control else None, message.caller_ip, message.labels),
     )
+
+
+def _trait_of(connection: Connection, account: int, shared: _Shared) -> int:
     key = _key(account, shared)
     row = connection.execute(_FIND, (key,)).fetchone()
     return int(row[0]) if row else _insert(connection, account, key, shared)
 
 
 @lru_cache(maxsize=1_024)
-def _key(account: int, shared: tuple[Any, ...]) -> str:
+def _key(account: int, shared: _Shared) -> str:
     return hashlib.sha1(repr((account, shared)).encode(), usedforsecurity=False).hexdigest()
 
 
@@ -70,7 +86,7 @@ def forget_unused(connection: Connection, trait: int) -> None:
         connection.executemany(_FORGET_LABEL, [(account, label, trait) for label in own])
 
 
-def _insert(connection: Connection, account: int, key: str, shared: Sequence[Any]) -> int:
+def _insert(connection: Connection, account: int, key: str, shared: _Shared) -> int:
     url, *names, labels = shared
     place = urlsplit(url)
     host = place.netloc.rpartition("@")[2]

@@ -7,10 +7,11 @@ from dataclasses import replace
 from sqlite3 import Connection
 
 from qsops.engine.core.dead_letters import dead_letter_ids, dead_letters, remove
+from qsops.engine.core.intake import Admitted
 from qsops.engine.core.redaction import redacted
 from qsops.engine.core.replays import publish_again, replay
 from qsops.engine.face.call import Call
-from qsops.engine.face.publishing import Admitted, admitted
+from qsops.engine.face.publishing import admitted
 from qsops.engine.face.rates import charge
 from qsops.engine.texts import count_out_of_range
 from qsops.errors import Rejected

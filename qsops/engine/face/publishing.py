@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import islice
 from sqlite3 import Connection
 
 from qsops.engine.core.admission import admit, check_size
 from qsops.engine.core.deduplication import deduplication_key, endpoint_key
 from qsops.engine.core.groups import Recipients, recipients_of
-from qsops.engine.core.intake import accept
+from qsops.engine.core.intake import Admitted, accept_each
 from qsops.engine.face.call import Call
 from qsops.engine.face.rates import charge
 from qsops.engine.plans import FAN_OUT_BYTES, FAN_OUT_LIMIT
@@ -22,15 +23,7 @@ from qsops.wire.http import Response
 from qsops.wire.names import is_name
 from qsops.wire.publishing import batch_json, parse_batch, parse_publish, receipt_json
 
-__all__ = ["Admitted", "accept_all", "admitted", "batch", "publish"]
-
-
-@dataclass(frozen=True, slots=True)
-class Admitted:
-    """A message that may be accepted, and the key under which it counts as one with others."""
-
-    message: Message
-    key: str | None
+__all__ = ["accept_all", "admitted", "batch", "publish"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +91,7 @@ async def accept_all(call: Call, wanted: Sequence[Admitted]) -> list[Receipt]:
     now_ms = call.engine.clock.now_ms()
 
     def operation(connection: Connection) -> list[Receipt]:
-        receipts = _accepted(connection, call, wanted, now_ms)
+        receipts = [_or_raise(result) for result in _results(connection, call, wanted, now_ms)]
         charge(connection, call.engine, call.account.number, receipts)
         return receipts
 
@@ -111,38 +104,40 @@ async def _accept_each(call: Call, wanted: Sequence[_Wanted]) -> list[Receipt | 
     if not wanted:
         return []
     now_ms = call.engine.clock.now_ms()
+    messages = [one for each in wanted for one in each.messages]
 
-    def operation(connection: Connection) -> list[list[Receipt] | ItemError]:
-        found = [_accepted_or_error(connection, call, one.messages, now_ms) for one in wanted]
-        receipts = [receipt for each in found if isinstance(each, list) for receipt in each]
+    def operation(connection: Connection) -> list[Receipt | Rejected]:
+        results = _results(connection, call, messages, now_ms)
+        receipts = [result for result in results if isinstance(result, Receipt)]
         charge(connection, call.engine, call.account.number, receipts)
-        return found
+        return results
 
-    found = await call.engine.database.submit(operation)
+    results = iter(await call.engine.database.submit(operation))
     call.engine.wake()
+    return [_answer(one, [*islice(results, len(one.messages))]) for one in wanted]
+
+
+def _answer(wanted: _Wanted, results: Sequence[Receipt | Rejected]) -> Receipt | list[Receipt] | ItemError:
+    """The messages of one publish have one queue: either there is room for it, or each of them is refused."""
+    refusal = next((result for result in results if isinstance(result, Rejected)), None)
+    if refusal is not None:
+        return ItemError(refusal.text)
+    receipts = [result for result in results if isinstance(result, Receipt)]
+    return receipts if wanted.to_group else receipts[0]
+
+
+def _results(connection: Connection, call: Call, wanted: Sequence[Admitted], now_ms: int) -> list[Receipt | Rejected]:
+    results = accept_each(connection, call.account.number, wanted, now_ms, call.engine.plan)
     return [
-        each[0] if isinstance(each, list) and not one.to_group else each
-        for one, each in zip(wanted, found, strict=True)
+        replace(result, url=one.message.url) if one.message.url_group and isinstance(result, Receipt) else result
+        for result, one in zip(results, wanted, strict=True)
     ]
 
 
-def _accepted_or_error(
-    connection: Connection, call: Call, wanted: Sequence[Admitted], now_ms: int
-) -> list[Receipt] | ItemError:
-    """The messages of one publish have one queue: either there is room for it, or the first is refused."""
-    try:
-        return _accepted(connection, call, wanted, now_ms)
-    except Rejected as error:
-        return ItemError(error.text)
-
-
-def _accepted(connection: Connection, call: Call, wanted: Sequence[Admitted], now_ms: int) -> list[Receipt]:
-    account, plan = call.account.number, call.engine.plan
-    receipts = [accept(connection, account, one.message, now_ms, one.key, plan=plan) for one in wanted]
-    return [
-        receipt if one.message.url_group is None else replace(receipt, url=one.message.url)
-        for receipt, one in zip(receipts, wanted, strict=True)
-    ]
+def _or_raise(result: Receipt | Rejected) -> Receipt:
+    if isinstance(result, Rejected):
+        raise result
+    return result
 
 
 def _wanted(call: Call, asked: Publish, groups: _Groups) -> _Wanted:

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 
 from qsops.engine.core.admission import check_size
 from qsops.engine.core.deduplication import deduplication_key
+from qsops.engine.core.intake import Admitted
 from qsops.engine.core.runs import run_key, run_started_by
 from qsops.engine.face.call import Call
-from qsops.engine.face.publishing import Admitted, accept_all, admitted
+from qsops.engine.face.publishing import accept_all, admitted
 from qsops.errors import Rejected
 from qsops.models import ItemError, Receipt, Trigger, Triggered
 from qsops.wire.http import Response

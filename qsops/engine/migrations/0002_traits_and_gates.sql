@@ -134,7 +134,7 @@ alter table new_log rename to log;
 alter table new_dead_letters rename to dead_letters;
 
 create unique index messages_id on messages (id);
-create index pending on progress (stage, due_ms) where due_ms is not null;
+create index pending on progress (stage, due_ms, message, account) where due_ms is not null;
 create index prunable on progress (prune_ms) where prune_ms is not null;
 create index log_message on log (message);
 create index log_state on log (account, state);

@@ -6,7 +6,7 @@ from qsops.clock import ManualClock, SeededIds
 from qsops.engine.core.attempts import Outcome
 from qsops.engine.courier import Courier
 from qsops.engine.deliveries.port import Deliver, Delivery
-from qsops.engine.driver import IN_FLIGHT_LIMIT, Driver
+from qsops.engine.driver import IN_FLIGHT_LIMIT, YOUNG_LIMIT, Driver
 from qsops.engine.engine import open_engine
 from qsops.engine.face.router import Face
 from qsops.engine.virtual import VirtualLoop
@@ -15,7 +15,7 @@ from tests.engine.caller import Caller
 MINUTE = 60_000
 HANGS = "https://hangs.test/"
 FINE = "https://fine.test/"
-MANY = 70
+MANY = YOUNG_LIMIT + 3
 
 
 @asynccontextmanager
@@ -48,10 +48,33 @@ async def test_a_destination_that_hangs_does_not_hold_up_the_others(clock: Manua
     async with driven(clock, deliver) as caller:
         await caller.ask("POST", "/v2/batch", [{"destination": HANGS}] * MANY + [{"destination": FINE}])
         await loop.quiet()
-        assert (arrived.count(HANGS), arrived.count(FINE)) == (64, 0)
+        assert (arrived.count(HANGS), arrived.count(FINE)) == (YOUNG_LIMIT, 0)
         clock.advance(1_000)
         await loop.quiet()
         assert (arrived.count(HANGS), arrived.count(FINE)) == (MANY, 1)
+
+
+async def test_who_waits_for_room_of_its_account_goes_once_there_is_some(clock: ManualClock):
+    """An account that has as many under way as its plan allows goes on as soon as they end, without another event."""
+    arrived: list[str] = []
+    answered = asyncio.Event()
+
+    async def deliver(delivery: Delivery) -> Outcome:
+        arrived.append(delivery.url)
+        await answered.wait()
+        return Outcome(200)
+
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    async with driven(clock, deliver) as caller:
+        await caller.ask("POST", "/v2/batch", [{"destination": FINE}] * 150)
+        await loop.quiet()
+        clock.advance(1_000)
+        await loop.quiet()
+        assert len(arrived) == 100  # what the plan allows
+        answered.set()
+        await loop.quiet()
+        assert len(arrived) == 150
 
 
 async def test_the_driver_wakes_for_a_schedule(clock: ManualClock):
