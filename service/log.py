@@ -1,20 +1,32 @@
-"""Canonical log lines: one JSON object each, of ids, causes and times; never what a person wrote."""
+"""Canonical log lines: one JSON object each, of ids, causes and times; never what a person wrote.
+
+A line a delivery is on the way of every delivery: to standard output the lines of one turn of the loop go in one write,
+past the records of :mod:`logging`. A process that has told :mod:`logging` where lines go gets them as records.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import atexit
 import json
 import logging
 import sys
-from typing import Any, Final
+from collections import deque
+from typing import Any, Final, TextIO
 
 __all__ = ["LOGGER", "fault", "line", "to_stdout"]
 
 LOGGER: Final = logging.getLogger("service")
 
+_ENCODE: Final = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+
 
 def line(what: str, **fields: Any) -> None:
     """Write one line; fields that are None are left out."""
-    if LOGGER.isEnabledFor(logging.INFO):
+    handlers = LOGGER.handlers
+    if len(handlers) == 1 and type(handlers[0]) is _Stdout:
+        handlers[0].write(_json(what, fields))
+    elif LOGGER.isEnabledFor(logging.INFO):
         LOGGER.info(_json(what, fields))
 
 
@@ -27,11 +39,46 @@ def to_stdout() -> None:
     """Let the lines go to standard output, unless the process has told them to go elsewhere."""
     LOGGER.setLevel(logging.INFO)
     if not LOGGER.hasHandlers():
-        handler = logging.StreamHandler(sys.stdout)
-        handler.setFormatter(logging.Formatter("%(message)s"))
+        handler = _Stdout(sys.stdout)
         LOGGER.addHandler(handler)
+        atexit.register(handler.flush)
+
+
+class _Stdout(logging.Handler):
+    """Writes lines at the end of the turn of the loop that made them, and at once where there is no loop."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self._stream = stream
+        self._lines: deque[str] = deque()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.write(record.getMessage())
+
+    def write(self, text: str) -> None:
+        self._lines.append(text)
+        if len(self._lines) == 1:
+            try:
+                asyncio.get_running_loop().call_soon(self.flush)
+            except RuntimeError:  # no loop runs on this thread: nobody would flush later
+                self.flush()
+
+    def flush(self) -> None:
+        text = []
+        while self._lines:
+            text.append(self._lines.popleft())
+        if not text:
+            return
+        try:
+            self._stream.write("\n".join(text) + "\n")
+            self._stream.flush()
+        except (OSError, ValueError):
+            pass  # Whoever read the log is gone: that must cost no delivery.
 
 
 def _json(what: str, fields: dict[str, Any]) -> str:
-    present = {name: value for name, value in fields.items() if value is not None}
-    return json.dumps({"log": what, **present}, separators=(",", ":"))
+    present: dict[str, Any] = {"log": what}
+    for name, value in fields.items():
+        if value is not None:
+            present[name] = value
+    return _ENCODE(present)
