@@ -20,11 +20,20 @@ __all__ = ["__version__", "analysis", "connect", "errors", "figures"]
 _MODULES = frozenset({"analysis", "errors", "figures"})
 
 
+def _module(name: str) -> Any:
+    try:
+        return importlib.import_module(f"qsops.{name}")
+    except ModuleNotFoundError as error:
+        if (error.name or "qsops").startswith("qsops"):
+            raise
+        raise ImportError(f"qsops.{name} needs {error.name}: pip install 'qsops[toolkit]'") from error
+
+
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
-        return importlib.import_module(f"qsops.{name}")
+        return _module(name)
     if name == "connect":
-        return importlib.import_module("qsops.session").connect
+        return _module("session").connect
     raise AttributeError(f"module 'qsops' has no attribute {name!r}")
 
 

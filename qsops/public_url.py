@@ -16,7 +16,7 @@ from urllib.request import ProxyHandler, build_opener
 from qsops.config.addresses import SCHEMES, base_url, is_loopback
 from qsops.errors import SettingsError
 
-__all__ = ["NGROK_TUNNELS", "PublicUrl", "Source", "fetch_loopback", "of_request", "resolve"]
+__all__ = ["NGROK_TUNNELS", "PublicUrl", "Source", "fetch_loopback", "of_request", "on_vercel", "resolve"]
 
 Source = Literal["PUBLIC_BASE_URL", "VERCEL_PROJECT_PRODUCTION_URL", "VERCEL_URL", "ngrok", "loopback"]
 
@@ -52,7 +52,7 @@ def resolve(
     """
     if configured := env.get("PUBLIC_BASE_URL", "").strip():
         return PublicUrl(_checked(configured, "PUBLIC_BASE_URL", engine_local), "PUBLIC_BASE_URL")
-    if _on_vercel(env):
+    if on_vercel(env):
         return _of_vercel(env, engine_local)
     tunnels = [] if fetch is None or port is None else _tunnels(fetch)
     if tunnel := _leading_to(port, tunnels):
@@ -60,6 +60,13 @@ def resolve(
     if engine_local and port is not None:
         return PublicUrl(f"http://127.0.0.1:{port}", "loopback")
     raise SettingsError(_nothing_applies(port, tunnels))
+
+
+def on_vercel(env: Mapping[str, str]) -> bool:
+    """Whether this process is a deployment of Vercel's."""
+    # `vercel env pull` writes these variables into a laptop's .env.local, with VERCEL_ENV=development.
+    deployed = env.get("VERCEL") or env.get("VERCEL_ENV") or env.get("VERCEL_URL")
+    return bool(deployed) and env.get("VERCEL_ENV") != "development"
 
 
 def of_request(base: str, raw_path: bytes, query: bytes) -> str:
@@ -76,12 +83,6 @@ def fetch_loopback(url: str) -> str:
     with build_opener(ProxyHandler({})).open(url, timeout=_FETCH_TIMEOUT_S) as response:
         content: bytes = response.read(_FETCH_LIMIT)
     return content.decode("utf-8", "replace")
-
-
-def _on_vercel(env: Mapping[str, str]) -> bool:
-    # `vercel env pull` writes these variables into a laptop's .env.local, with VERCEL_ENV=development.
-    deployed = env.get("VERCEL") or env.get("VERCEL_ENV") or env.get("VERCEL_URL")
-    return bool(deployed) and env.get("VERCEL_ENV") != "development"
 
 
 def _of_vercel(env: Mapping[str, str], engine_local: bool) -> PublicUrl:

@@ -22,6 +22,8 @@ _FAULT = 1
 TRACEBACK_SWITCH = "QSOPS_TRACEBACK"
 #: What Typer raises as an error where no verb is named: the whole help.
 _HELP = "Usage: "
+#: What an installation without the extra `toolkit`, or a deployed service, does without.
+_TOOLKIT = frozenset({"aiohttp", "cronsim", "httptools", "numpy", "pandas", "pyarrow", "qstash", "tqdm", "uvicorn"})
 # Both are options of `qsops` itself, and are easily put behind the verb.
 _BEFORE_THE_VERB = ("--target", "--write")
 
@@ -51,6 +53,10 @@ class Verbs(TyperGroup):
             _end(_usage(error), MISUSE)
         except typer.Abort:
             _end("stopped", _INTERRUPTED)
+        except ModuleNotFoundError as error:
+            if not _is_of_toolkit(error):
+                _end(_fault(error), _FAULT)
+            _end(f"this verb needs {error.name}: pip install 'qsops[toolkit]'", MISUSE)
         except BrokenPipeError:
             # The reader has seen enough (`| head`); what is left in the buffer has nowhere to go.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -64,6 +70,10 @@ def _end(message: str, status: int) -> NoReturn:
     line = " ".join(message.split())
     typer.echo(f"qsops: {line}", err=True)
     raise SystemExit(status)
+
+
+def _is_of_toolkit(error: ModuleNotFoundError) -> bool:
+    return (error.name or "").partition(".")[0] in _TOOLKIT
 
 
 def _usage(error: typer.TyperException) -> str:

@@ -69,7 +69,7 @@ def run_demo(root: Path, folder: Path | None, *, clock: Clock, ids: Ids, updates
 def _require_installed() -> None:
     missing = [package for package in _NEEDED if importlib.util.find_spec(package) is None]
     if missing:
-        raise SettingsError(f"the demo needs {', '.join(missing)}: pip install 'qsops[service,notebooks]'")
+        raise SettingsError(f"the demo needs {', '.join(missing)}: pip install 'qsops[toolkit,service,notebooks]'")
 
 
 def _observe(
