@@ -19,6 +19,7 @@ from bench.engine.cast import Maker, old, rare, regular, single
 from bench.engine.copies import Stretch, copy
 from bench.engine.history import History
 from qsops.clock import ManualClock, SystemClock, SystemIds
+from qsops.engine.core.spans import widen
 from qsops.engine.engine import open_engine
 
 __all__ = ["LINES", "build"]
@@ -54,12 +55,20 @@ def build(path: Path, account_token: str, lines: int = LINES) -> None:
         block_ms = history.clock.now_ms() - began_ms + _BETWEEN_MS
         while _highest(connection, "log") < lines:
             number += 1
+            line = _highest(connection, "log")
             copy(connection, stretch, number * block_ms, f"_{number}")
+            _note_times(connection, line + 1, _highest(connection, "log"))
             # Behind its end: times follow the order of the lines, as in a log that was written.
             history.clock.move_to(began_ms + (number + 1) * block_ms - _BETWEEN_MS)
             _live(history, single, number * _SINGLES, _SINGLES)
             if number % _RARE_EACH == 1:
                 _live(history, rare, number, 1)
+
+
+def _note_times(connection: Connection, first: int, last: int) -> None:
+    """As the core does for each line that it writes."""
+    sql = "select min(time_ms), max(time_ms) from log where seq between ? and ?"
+    widen(connection, first, last, *connection.execute(sql, (first, last)).fetchone())
 
 
 def _live(history: History, maker: Maker, first: int, count: int) -> None:

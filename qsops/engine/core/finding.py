@@ -14,14 +14,13 @@ from sqlite3 import Connection
 from typing import Any, Final
 
 from qsops.engine.core.filters import Conditions, trait_conditions
+from qsops.engine.core.spans import first_line, last_line
 from qsops.models import LogFilter, State
 
 __all__ = ["find_lines"]
 
 #: So many traits are followed, each along its own part of the index; of more than these, every few lines match.
 _FOLLOWED: Final = 100_000
-#: How many lines of the log share a span of time, as a shift.
-_SPAN_SHIFT: Final = 12
 
 #: What a state filter means beyond itself (reference, sections 0.3 and 10).
 _MEANT: Final = {
@@ -41,8 +40,6 @@ _OF_TRAITS: Final = "l.trait in (select t.trait from traits t where {})"
 _OF_MESSAGES: Final = """
     l.message in (select seq from messages where id in (select value from json_each(:ids)) and account = :account)
 """
-_FIRST_SPAN: Final = "select min(span) from log_spans where to_ms >= ?"
-_LAST_SPAN: Final = "select max(span) from log_spans where from_ms <= ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +84,11 @@ def find_lines(connection: Connection, account: int, wanted: LogFilter, after: i
 def _search(connection: Connection, account: int, wanted: LogFilter, after: int, limit: int) -> _Search:
     first, last = (after + 1, 2**62) if wanted.earliest_first else (1, after - 1)
     if wanted.from_ms is not None:
-        (span,) = connection.execute(_FIRST_SPAN, (wanted.from_ms,)).fetchone()
-        first = max(first, 2**62 if span is None else span << _SPAN_SHIFT)
+        line = first_line(connection, wanted.from_ms)
+        first = max(first, 2**62 if line is None else line)
     if wanted.to_ms is not None:
-        (span,) = connection.execute(_LAST_SPAN, (wanted.to_ms,)).fetchone()
-        last = min(last, -1 if span is None else ((span + 1) << _SPAN_SHIFT) - 1)
+        line = last_line(connection, wanted.to_ms)
+        last = min(last, -1 if line is None else line)
     conditions = Conditions()
     conditions.between("l.time_ms", wanted.from_ms, wanted.to_ms)
     return _Search(connection, account, wanted.earliest_first, limit, first, last, conditions)

@@ -150,12 +150,6 @@ create table log_spans (
 
 insert into log_spans (span, from_ms, to_ms) select seq >> 12, min(time_ms), max(time_ms) from log group by seq >> 12;
 
-create trigger log_grows after insert on log begin
-  insert into log_spans (span, from_ms, to_ms) values (new.seq >> 12, new.time_ms, new.time_ms)
-  on conflict (span) do update set from_ms = min(from_ms, excluded.from_ms), to_ms = max(to_ms, excluded.to_ms)
-  where excluded.from_ms < from_ms or excluded.to_ms > to_ms;
-end;
-
 -- deleted: nobody sees it any more; it goes once its last message is over.
 create table queues (
   queue integer primary key,

@@ -12,6 +12,7 @@ from qsops.engine.core import finding
 from qsops.engine.core.intake import accept
 from qsops.engine.core.journal import write_state
 from qsops.engine.core.logs import read_logs
+from qsops.engine.core.spans import widen
 from qsops.engine.engine import Engine, open_engine
 from qsops.models import LogEntry, LogFilter, Message
 
@@ -66,7 +67,9 @@ def written(engine: Engine, connection: sqlite3.Connection, messages: list[Any],
         at_ms = max(EPOCH_MS, at_ms + times[step % len(times)])
         write_state(connection, account, seq, trait, state, at_ms)
         if step % 3 == 2:
-            connection.execute(END_OF_SPAN, (at_ms,))
+            line = connection.execute(END_OF_SPAN, (at_ms,)).lastrowid
+            assert line is not None
+            widen(connection, line, line, at_ms, at_ms)
 
 
 def matches(entry: LogEntry, wanted: LogFilter) -> bool:
