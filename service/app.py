@@ -21,7 +21,7 @@ from service.ingest import Ingest
 from service.publishing import Publisher
 from service.relay import Relay
 from service.settings import Settings, load
-from service.store import SqliteStore, Store
+from service.store import Store, open_store
 from service.tally import Tally
 
 __all__ = ["Service", "create_app"]
@@ -49,7 +49,7 @@ class Service:
         """Stop the relay, then let go of connections and database."""
         await self.relay.aclose()
         await self.client.aclose()
-        self.store.close()
+        await self.store.aclose()
 
 
 def create_app(
@@ -73,7 +73,7 @@ def create_app(
         _prepare_process(settings)
         transport = HttpTransport(settings.qstash_url, timeout_s=RELAY_PATIENCE_S)
     handler = processing.find(settings.qsops_handler)
-    store = store or SqliteStore(settings.database_path)
+    store = store or open_store(settings.database_url)
     ids: Ids = SeededIds(clock) if isinstance(clock, ManualClock) else SystemIds(clock)
     client = Client(transport, settings.qstash_token.get_secret_value(), clock=clock, ids=ids, policy=_ASK_ONCE)
     relay = Relay(store, Publisher(client, tally, RELAY_PATIENCE_S), clock, ids)
@@ -103,6 +103,10 @@ def _prepare_process(settings: Settings) -> None:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
+    try:
+        await service.store.open()
+    except StoreUnavailable as error:  # it opens as soon as it is there; until then /readyz says so
+        log.fault("database", error=str(error))
     # What an earlier process left in the outbox.
     service.relay.wake()
     try:

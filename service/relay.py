@@ -22,6 +22,8 @@ __all__ = ["Drained", "Relay"]
 BATCH: Final = 100
 FIRST_WAIT_MS: Final = 1_000
 LONGEST_WAIT_MS: Final = 300_000
+#: What a relay that has died held is sent by another one after so long; a batch is answered well before that.
+LEASE_MS: Final = 120_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +71,8 @@ class Relay:
     async def drain(self, *, everything: bool = False) -> Drained:
         """Send what is due now, or ``everything`` that is not parked; each row once."""
         total, after = Drained(), 0
-        now_ms = None if everything else self._clock.now_ms()
         async with self._sending:
-            while total.answered and (rows := await self._store.due(now_ms, BATCH, after)):
+            while total.answered and (rows := await self._take(after, everything=everything)):
                 unreadable = [row for row in rows if isinstance(row, Unreadable)]
                 if unreadable:
                     total += await self._park(unreadable)
@@ -97,6 +98,10 @@ class Relay:
                 await self._wait(away_ms or due_at_ms - self._clock.now_ms())
             elif not self._nudge.is_set():
                 return
+
+    async def _take(self, after: int, *, everything: bool) -> list[Queued | Unreadable]:
+        now_ms = self._clock.now_ms()
+        return await self._store.take(now_ms, BATCH, now_ms + LEASE_MS, everything=everything, after=after)
 
     async def _round(self) -> int | None:
         """Send what is due; when the next row is, None if there is none."""

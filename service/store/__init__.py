@@ -5,6 +5,7 @@ from __future__ import annotations
 from service.store.port import (
     Backlog,
     Effects,
+    FailureGroup,
     LedgerFilter,
     Outgoing,
     Parameters,
@@ -19,10 +20,12 @@ from service.store.port import (
     Verdict,
 )
 from service.store.sqlite import SqliteStore
+from service.store.url import open_store
 
 __all__ = [
     "Backlog",
     "Effects",
+    "FailureGroup",
     "LedgerFilter",
     "Outgoing",
     "Parameters",
@@ -36,4 +39,5 @@ __all__ = [
     "Store",
     "Unreadable",
     "Verdict",
+    "open_store",
 ]

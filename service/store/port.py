@@ -15,6 +15,7 @@ from qsops.models import CallbackReport, LedgerEntry, Page, Publish
 __all__ = [
     "Backlog",
     "Effects",
+    "FailureGroup",
     "LedgerFilter",
     "Outgoing",
     "Parameters",
@@ -47,7 +48,8 @@ class Outgoing:
     """A message that is still to be published. Its deduplication id is its identity here, too.
 
     ``event_id`` is set where the message *is* the event, not something that its processing sends. ``reason`` says why
-    it was not published at once; a ``parked`` one is not tried again, others not for ``wait_ms``.
+    it was not published at once; a ``parked`` one is not tried again, others not for ``wait_ms``. What is of one
+    ``conversation`` is sent in the order in which it was put in.
     """
 
     publish: Publish
@@ -55,6 +57,7 @@ class Outgoing:
     reason: str | None = None
     parked: bool = False
     wait_ms: int = 0
+    conversation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ class Queued:
     publish: Publish
     event_id: str | None
     attempts: int
+    conversation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,7 @@ Verdict = Sent | Postponed | Parked
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """The outbox at a glance: since when the oldest queued row waits, and when the next is due."""
+    """The outbox at a glance: since when the oldest queued row waits, and when the next can be taken."""
 
     queued: int = 0
     parked: int = 0
@@ -118,6 +122,21 @@ class Effects:
     entry: LedgerEntry
     statements: Sequence[Statement] = ()
     outgoing: Sequence[Outgoing] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FailureGroup:
+    """Messages that failed for one ``cause``, the last of them while an event of ``kind`` was processed.
+
+    ``passed`` is False until somebody was told that they fail, and then means that they do no longer.
+    """
+
+    cause: str
+    kind: str | None
+    messages: int
+    first_at_ms: int
+    last_at_ms: int
+    passed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,30 +172,74 @@ class Store(Protocol):
         """The rows of a query, on what has been committed."""
         ...
 
-    async def due(self, now_ms: int | None, limit: int, after: int = 0) -> list[Queued | Unreadable]:
-        """The first ``limit`` rows of the outbox behind row ``after`` that are due; without a time, all not parked."""
+    async def take(
+        self, now_ms: int, limit: int, until_ms: int, *, everything: bool = False, after: int = 0
+    ) -> list[Queued | Unreadable]:
+        """Lease the first ``limit`` rows of the outbox behind row ``after`` that are due; or all that are not parked.
+
+        Nobody else is given them before ``until_ms``, or before they are settled. A row stays where it is while an
+        earlier one of its conversation does.
+        """
         ...
 
     async def settle(self, verdicts: Sequence[tuple[Queued | Unreadable, Verdict]], now_ms: int) -> None:
-        """Write what became of rows of the outbox."""
+        """Write what became of rows of the outbox; their leases end."""
         ...
 
     async def backlog(self) -> Backlog:
         """The state of the outbox."""
         ...
 
-    async def report(self, report: CallbackReport, outcome: str, event_id: str | None, now_ms: int) -> bool:
-        """Record a callback; False if the same one was recorded before. Outcome "failure" makes its event dead."""
+    async def report(
+        self, report: CallbackReport, outcome: str, event_id: str | None, now_ms: int, cause: str | None = None
+    ) -> bool:
+        """Record a callback; False if the same one was recorded before. Outcome "failure" makes its event dead.
+
+        With a ``cause`` it is counted in that group of failures, of which :meth:`untold` tells.
+        """
+        ...
+
+    async def untold(self, now_ms: int, until_ms: int, quiet_since_ms: int, limit: int) -> list[FailureGroup]:
+        """Lease, until ``until_ms``, the groups of failures that somebody is to be told of.
+
+        They are new, or have passed: none failed after ``quiet_since_ms``, and an event of the kind was processed.
+        """
+        ...
+
+    async def told(self, group: FailureGroup, now_ms: int) -> None:
+        """Somebody was told of ``group`` as it was; one that has passed is forgotten."""
         ...
 
     async def ledger(self, which: LedgerFilter, cursor: int, limit: int) -> Page[LedgerEntry]:
         """Entries in the order in which they were first written, after ``cursor`` (0 is the beginning)."""
         ...
 
+    async def release(self, event_ids: Sequence[str]) -> frozenset[str]:
+        """Forget the claims of events that are to be processed once more; those that had one."""
+        ...
+
+    async def prune(self, claimed_before_ms: int, limit: int) -> int:
+        """Delete at most ``limit`` of the claims, and of the callbacks, older than that; how many there were."""
+        ...
+
+    async def erase(self, sender: str, *, dry_run: bool) -> Mapping[str, int]:
+        """Remove the person whom Meta calls ``sender``; how many rows of each table, which ``dry_run`` leaves alone.
+
+        What they wrote and what waits for them goes. Ledger and callbacks stay, as counted ids that lead to nobody.
+        """
+        ...
+
     async def ping(self) -> None:
         """Return if the database can be written."""
         ...
 
-    def close(self) -> None:
+    async def open(self) -> None:
+        """Connect, and bring the schema to its newest. A verb does the same where that has not been done yet.
+
+        :raises Corrupt: when it is no database of ours, or a newer one.
+        """
+        ...
+
+    async def aclose(self) -> None:
         """Finish what waits, then close; closing twice is harmless."""
         ...

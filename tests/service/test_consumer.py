@@ -2,7 +2,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -205,10 +205,9 @@ async def test_follow_ups_leave_through_the_outbox_once():
 )
 def test_a_follow_up_that_cannot_be_sent_is_the_handlers_fault(options: dict[str, Any], named: str):
     """It fails where it is written: once in the outbox, nobody could mend it."""
-    with closing(SqliteStore(":memory:")) as store:
-        tx = Transaction(event_of("message", "m", 1), Delivery(), store)
-        with pytest.raises(ValueError, match=named):
-            tx.publish(**{"destination": "https://elsewhere.example", **options})
+    tx = Transaction(event_of("message", "m", 1), Delivery(), SqliteStore(":memory:"))
+    with pytest.raises(ValueError, match=named):
+        tx.publish(**{"destination": "https://elsewhere.example", **options})
     assert tx.outgoing == []
 
 

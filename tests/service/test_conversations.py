@@ -40,7 +40,7 @@ def state_after(ordered: list[Event]) -> dict[str, list[dict[str, Any]]]:
             known = LedgerEntry(event.id, event.kind, event.account, "processed", 1)
             await store.commit(Effects(known, [Statement(*merge(event))]), 1)
         found = {table: await store.fetch(Statement(f"select * from {table} order by 1, 2, 3")) for table in TABLES}
-        store.close()
+        await store.aclose()
         return found
 
     return asyncio.run(process())

@@ -1,11 +1,12 @@
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
 
 import pytest
 
 from qsops.errors import Corrupt
-from qsops.models import LedgerEntry, Publish
+from qsops.models import CallbackReport, LedgerEntry, Publish
+from qsops.sqlite import Database, migrations_in
 from service.errors import StoreUnavailable
 from service.store import (
     Effects,
@@ -13,26 +14,20 @@ from service.store import (
     Outgoing,
     Parked,
     Postponed,
+    Queued,
     Sent,
     SqliteStore,
     Statement,
     Store,
+    Unreadable,
 )
-
-
-@pytest.fixture(params=["memory", "file"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    """Every implementation of the port; the next one is one more name here."""
-    store = SqliteStore(":memory:" if request.param == "memory" else tmp_path / "service.db")
-    yield store
-    store.close()
 
 
 def entry(event_id: str = "e-1", state: str = "published", **fields: object) -> LedgerEntry:
     return LedgerEntry(event_id, "message", "1", state, 1_000, **fields)  # type: ignore[arg-type]
 
 
-def outgoing(number: int = 1, **fields: object) -> Outgoing:
+def outgoing(number: int | str = 1, **fields: object) -> Outgoing:
     message = Publish(
         "https://a.example/x?y=%C3%A4%20",
         f"grüße {number} 👋".encode(),
@@ -78,7 +73,7 @@ async def test_an_entry_never_goes_back_a_state(store: Store, first: str, second
 async def test_the_outbox_keeps_a_message_as_it_was(store: Store):
     """What is sent later is what would have been sent at once; the same one is kept once."""
     await store.record([], [outgoing(1), outgoing(1), outgoing(2, event_id="e-2")], 5)
-    first, second = await store.due(5, 10)
+    first, second = await store.take(5, 10, 50)
     assert (first.publish, second.publish) == (outgoing(1).publish, outgoing(2).publish)
     assert (first.event_id, second.event_id) == (None, "e-2")
 
@@ -88,13 +83,13 @@ async def test_the_outbox_settles_each_row_by_itself(store: Store):
     await store.record(
         [entry(f"e-{n}", "queued") for n in range(3)], [outgoing(n, event_id=f"e-{n}") for n in range(3)], 5
     )
-    rows = await store.due(5, 10)
+    rows = await store.take(5, 10, 50)
     verdicts = [Sent("msg_0"), Postponed("later", 60), Parked("never")]
     await store.settle(list(zip(rows, verdicts, strict=True)), 7)
     backlog = await store.backlog()
     assert (backlog.queued, backlog.parked, backlog.oldest_ms, backlog.due_at_ms) == (1, 1, 5, 60)
-    assert [row.attempts for row in await store.due(60, 10)] == [1]
-    assert await store.due(59, 10) == []
+    assert await store.take(59, 10, 90) == []
+    assert [row.attempts for row in await store.take(60, 10, 90)] == [1]
     assert [
         (found.state, found.message_id, found.published_at_ms, found.reason) for found in await ledger_of(store)
     ] == [
@@ -102,6 +97,78 @@ async def test_the_outbox_settles_each_row_by_itself(store: Store):
         ("queued", None, None, None),
         ("parked", None, None, "never"),
     ]
+
+
+async def ids_of(taken: Awaitable[Sequence[Queued | Unreadable]]) -> list[str | None]:
+    return [row.event_id for row in await taken]
+
+
+async def fill(store: Store, *rows: tuple[str, str | None]) -> None:
+    """Rows of an event and its conversation each."""
+    await store.record([], [outgoing(name, event_id=name, conversation=conversation) for name, conversation in rows], 5)
+
+
+async def test_a_row_that_is_leased_is_nobody_elses(store: Store):
+    """While one relay sends a row no other does; once its lease has run out, somebody else may."""
+    await fill(store, ("a", None), ("b", None))
+    assert await ids_of(store.take(5, 1, 50)) == ["a"]
+    assert await ids_of(store.take(5, 9, 60)) == ["b"]
+    assert await ids_of(store.take(49, 9, 60, everything=True)) == []
+    assert (await store.backlog()).due_at_ms == 50
+    assert await ids_of(store.take(50, 9, 60)) == ["a"]
+
+
+async def test_everything_is_also_what_is_not_due_yet(store: Store):
+    """Sent at somebody's word: what waits for its time goes too, each row once; what is parked does not."""
+    await store.record([], [outgoing(1, event_id="a", wait_ms=90), outgoing(2, event_id="b", parked=True)], 5)
+    assert await ids_of(store.take(5, 9, 50)) == []
+    (row,) = await store.take(5, 9, 50, everything=True)
+    await store.settle([(row, Postponed("later", 60))], 5)
+    assert await store.take(5, 9, 50, everything=True, after=row.row_id) == []
+
+
+async def test_a_conversation_keeps_its_order(store: Store):
+    """A row stays while an earlier one of its conversation is leased, or waits; others pass it; a parked one does not
+    hold it up."""
+    await fill(store, ("a1", "a"), ("a2", "a"), ("b1", "b"), ("a3", "a"))
+    (first,) = await store.take(5, 1, 50)
+    assert await ids_of(store.take(5, 9, 50)) == ["b1"]
+    await store.settle([(first, Postponed("later", 70))], 6)
+    assert await ids_of(store.take(60, 1, 65)) == ["b1"]
+    assert (await store.backlog()).due_at_ms == 65
+    rows = await store.take(70, 9, 90)
+    assert [(row.event_id, row.conversation) for row in rows if isinstance(row, Queued)] == [
+        ("a1", "a"),
+        ("a2", "a"),
+        ("b1", "b"),
+        ("a3", "a"),
+    ]
+    await store.settle([(rows[0], Parked("never")), (rows[1], Postponed("later", 100))], 80)
+    assert await ids_of(store.take(99, 9, 200)) == ["b1"]
+    assert await ids_of(store.take(100, 9, 200)) == ["a2", "a3"]
+
+
+async def test_a_claim_that_is_released_can_be_made_again(store: Store):
+    """Reprocessing on purpose: the next delivery is the first again."""
+    effects = Effects(entry(state="processed"))
+    assert await store.commit(effects, 1)
+    assert await store.release(["e-1", "e-2"]) == {"e-1"}
+    assert await store.release(["e-1"]) == frozenset()
+    assert await store.commit(effects, 2)
+
+
+async def test_old_claims_and_callbacks_go_in_portions(store: Store):
+    """Pruning takes what is oldest, never more than it is told, and nothing younger."""
+    for number in range(5):
+        await store.commit(Effects(entry(f"e-{number}", "processed")), number)
+        await store.report(
+            CallbackReport(f"m-{number}", 200, "https://a.example", "POST", 0, 5), "delivery", f"e-{number}", number
+        )
+    assert [await store.prune(3, 2) for _ in range(3)] == [4, 2, 0]
+    left = await store.fetch(Statement("select event_id, claimed_at_ms as n from claims order by 1"))
+    assert left == [{"event_id": "e-3", "n": 3}, {"event_id": "e-4", "n": 4}]
+    callbacks = await store.fetch(Statement("select message_id from callbacks order by 1"))
+    assert callbacks == [{"message_id": "m-3"}, {"message_id": "m-4"}]
 
 
 async def test_claim_and_effects_are_one(store: Store):
@@ -141,18 +208,36 @@ async def test_what_was_answered_survives_the_process(tmp_path: Path):
     """A file that is opened again has what was committed."""
     store = SqliteStore(tmp_path / "service.db")
     await store.record([entry()], [outgoing()], 1)
-    store.close()
-    store.close()
+    await store.aclose()
+    await store.aclose()
     again = SqliteStore(tmp_path / "service.db")
     assert await again.known(["e-1"]) == {"e-1"}
     assert (await again.backlog()).queued == 1
-    again.close()
+    await again.aclose()
+
+
+async def test_a_file_of_before_is_brought_up_to_date(tmp_path: Path):
+    """What the first release left in its outbox is sent by this one."""
+    old = Database(tmp_path / "service.db", migrations_in("service.store.migrations")[:2])
+    old.write(
+        lambda connection: connection.execute(
+            "insert into outbox (deduplication_id, path, headers, body, created_at_ms, due_at_ms) "
+            "values ('d', '/v2/publish/https://a.example', '[]', x'61', 1, 1)"
+        )
+    )
+    old.close()
+    store = SqliteStore(tmp_path / "service.db")
+    (row,) = await store.take(1, 9, 50)
+    assert isinstance(row, Queued)
+    assert (row.publish.destination, row.publish.body) == ("https://a.example", b"a")
+    await store.aclose()
 
 
 async def test_a_database_that_another_process_holds_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Locked, full or read-only is no fault of the event: nothing has taken effect, and it says so."""
     monkeypatch.setattr("qsops.sqlite.database._BUSY_TIMEOUT_MS", 1)
     store = SqliteStore(tmp_path / "service.db")
+    await store.open()
     holder = sqlite3.connect(tmp_path / "service.db", isolation_level=None)
     holder.execute("begin immediate")
     with pytest.raises(StoreUnavailable, match="locked"):
@@ -163,13 +248,13 @@ async def test_a_database_that_another_process_holds_is_away(tmp_path: Path, mon
     holder.execute("rollback")
     holder.close()
     await store.record([entry()], [], 1)
-    store.close()
+    await store.aclose()
 
 
-def test_a_file_that_cannot_be_opened_is_told(tmp_path: Path):
-    """A folder in place of the file, or a file of something else: said at start."""
+async def test_a_file_that_cannot_be_opened_is_told(tmp_path: Path):
+    """A folder in place of the file is a database that is away; a file of something else is none of ours."""
     with pytest.raises(StoreUnavailable):
-        SqliteStore(tmp_path)
+        await SqliteStore(tmp_path).open()
     (tmp_path / "text.db").write_text("this is no database, though it is long enough to be looked at by SQLite" * 20)
     with pytest.raises(Corrupt, match=r"text\.db"):
-        SqliteStore(tmp_path / "text.db")
+        await SqliteStore(tmp_path / "text.db").open()
