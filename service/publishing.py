@@ -1,165 +1,150 @@
-"""Messages to QStash: how an event is published, and what it means when QStash does not take it.
-
-- Away, slow, at its limits, or refusing our token: the message waits in the outbox, counted under the failure's name.
-- Refused for what it is (400, too large): no repeat mends it; it is parked, with the reason.
-"""
+"""Messages to QStash: how an event is published, and how many are sent at a time."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from math import inf
 from typing import Final
 
 from qsops.client import Client
-from qsops.errors import (
-    AuthError,
-    OutcomeUnknown,
-    QsopsError,
-    QuotaExceeded,
-    RateLimited,
-    Rejected,
-    ServerFault,
-    Unreachable,
-)
-from qsops.models import Callback, ItemError, Publish, Receipt
-from qsops.wire.publishing import fits_batch
+from qsops.errors import OutcomeUnknown, QsopsError, Unreachable
+from qsops.models import Callback, Headers, ItemError, Publish, Receipt
+from service.breaker import Breaker
 from service.envelope import EVENT_ID_HEADER, Event, encode
+from service.failures import HELD_BACK, Failure, Result, failure_of, in_batch, is_outage, is_refused, of_item
+from service.lanes import Lane, lanes
 from service.processing import deduplication_id
 from service.settings import Settings
 from service.tally import Tally
 
 __all__ = [
+    "BYPASS_HEADER",
     "CONSUMER_PATH",
     "FAILURE_PATH",
-    "NO_ENDPOINTS",
     "PUBLISH_FAILED",
-    "Failure",
     "Publisher",
-    "Result",
-    "failure_of",
     "message_of",
 ]
 
+#: What Vercel asks of whoever calls a protected preview.
+BYPASS_HEADER: Final = "x-vercel-protection-bypass"
 CONSUMER_PATH: Final = "/api/qstash/instagram-ingestion"
 FAILURE_PATH: Final = "/api/qstash/failure"
 #: What publish failures are counted under.
 PUBLISH_FAILED: Final = "publish_failed"
-NO_ENDPOINTS: Final = "QStash answered without a receipt, as it does for a URL group that has no endpoints yet"
-_REASON_CHARS: Final = 300
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why a message was not taken: ``parked`` for what it is; ``whole`` if the request failed, not it alone."""
-
-    name: str
-    detail: str
-    parked: bool = False
-    whole: bool = True
-
-    @property
-    def reason(self) -> str:
-        return f"{self.name}: {self.detail}"[:_REASON_CHARS]
-
-
-Result = Receipt | Failure
 
 
 class Publisher:
-    """Publishes batches, each within ``patience_s``, and counts what fails."""
+    """Publishes in lanes, each request within ``patience_s``, and counts what fails.
 
-    def __init__(self, client: Client, tally: Tally, patience_s: float) -> None:
+    A request that is refused for what it holds is halved until the culprit is found, if it ``finds_culprits``.
+    """
+
+    def __init__(
+        self, client: Client, tally: Tally, breaker: Breaker, patience_s: float, *, finds_culprits: bool = False
+    ) -> None:
         self._client = client
         self._tally = tally
+        self._breaker = breaker
         self._patience_s = patience_s
+        self._finds_culprits = finds_culprits
 
-    async def send(self, messages: Sequence[Publish]) -> list[Result]:
-        """What became of each message, in order; nothing is raised for what QStash or the network did."""
-        results: dict[int, Result] = {}
-        for group in _groups(messages):
-            answers = await self._send([messages[number] for number in group])
-            results.update(zip(group, answers, strict=True))
-        for result in results.values():
-            if isinstance(result, Failure):
+    def may_wait(self) -> bool:
+        """Whether it makes sense to wait for QStash now; see :class:`~service.breaker.Breaker`."""
+        return self._breaker.allows()
+
+    async def send(
+        self, messages: Sequence[Publish], conversations: Sequence[str | None] | None = None, within_s: float = inf
+    ) -> list[Result]:
+        """What became of each message, in order; nothing is raised for what QStash or the network did.
+
+        All of it takes at most ``within_s``; what has found no time by then was not tried.
+        """
+        if conversations is None:
+            conversations = [None] * len(messages)
+        until_s = asyncio.get_running_loop().time() + within_s
+        results: list[Result] = [HELD_BACK] * len(messages)
+        parted = lanes(messages, conversations)
+        await asyncio.gather(*(self._lane(lane, messages, conversations, results, until_s) for lane in parted))
+        for result in results:
+            if isinstance(result, Failure) and result.tried:
                 self._tally.count(PUBLISH_FAILED, result.name)
-        return [results[number] for number in range(len(messages))]
+        return results
 
-    async def _send(self, messages: Sequence[Publish]) -> list[Result]:
+    async def _lane(
+        self,
+        lane: Lane,
+        messages: Sequence[Publish],
+        conversations: Sequence[str | None],
+        results: list[Result],
+        until_s: float,
+    ) -> None:
+        """Send the requests of a lane, until QStash does not answer one; a conversation waits for its first failure."""
+        held: set[str | None] = set()
+        for request in lane.requests:
+            going = [number for number in request if conversations[number] not in held]
+            answers = await self._request([messages[number] for number in going], until_s)
+            for number, answer in zip(going, answers, strict=True):
+                results[number] = answer
+                if isinstance(answer, Failure) and not answer.parked and conversations[number] is not None:
+                    held.add(conversations[number])
+            if is_outage(answers):
+                return
+
+    async def _request(self, messages: Sequence[Publish], until_s: float) -> list[Result]:
+        results = await self._send(messages, until_s) if messages else []
+        if len(messages) < 2 or not self._finds_culprits or not is_refused(results):
+            return results
+        # One of them spoils the batch: halves find it, and only it is parked.
+        middle = len(messages) // 2
+        first = await self._request(messages[:middle], until_s)
+        if is_outage(first):
+            return [*first, *[HELD_BACK] * (len(messages) - middle)]
+        return [*first, *await self._request(messages[middle:], until_s)]
+
+    async def _send(self, messages: Sequence[Publish], until_s: float) -> list[Result]:
+        wait_s = min(self._patience_s, until_s - asyncio.get_running_loop().time())
+        if wait_s <= 0:
+            return [HELD_BACK] * len(messages)
         try:
-            async with asyncio.timeout(self._patience_s):
-                if len(messages) == 1:
-                    # By itself a message is refused by itself.
-                    return [_of_item(await self._client.publish(messages[0]))]
-                return [_of_item(answer) for answer in await self._client.batch(messages)]
+            async with asyncio.timeout(wait_s):
+                answers = await self._ask(messages)
         except TimeoutError:
-            return [Failure("timeout", f"no answer within {self._patience_s:g} s")] * len(messages)
+            self._breaker.unanswered()
+            return [Failure("timeout", f"no answer within {wait_s:g} s")] * len(messages)
+        except (Unreachable, OutcomeUnknown) as error:
+            self._breaker.unanswered()
+            return [failure_of(error)] * len(messages)
         except QsopsError as error:
-            return [_in_batch(failure_of(error), len(messages))] * len(messages)
+            self._breaker.answered()
+            return [in_batch(failure_of(error), len(messages))] * len(messages)
+        self._breaker.answered()
+        return [of_item(answer) for answer in answers]
 
-
-def _groups(messages: Sequence[Publish]) -> list[list[int]]:
-    """The numbers of the messages that go in one request each: what no batch can hold goes by itself."""
-    together = [number for number, message in enumerate(messages) if fits_batch(message)]
-    alone = [[number] for number, message in enumerate(messages) if not fits_batch(message)]
-    return [together, *alone] if together else alone
+    async def _ask(self, messages: Sequence[Publish]) -> list[list[Receipt] | ItemError]:
+        # By itself a message is refused by itself.
+        return [await self._client.publish(messages[0])] if len(messages) == 1 else await self._client.batch(messages)
 
 
 def message_of(event: Event, settings: Settings) -> Publish:
     """How ``event`` travels: to our consumer, under its own identity, with a retry policy that no plan decides."""
+    bypass = _bypass(settings)
     return Publish(
         settings.public_base_url + CONSUMER_PATH,
         encode(event),
-        headers=(("Content-Type", "application/json"), (EVENT_ID_HEADER, event.id)),
+        headers=(("Content-Type", "application/json"), (EVENT_ID_HEADER, event.id), *bypass),
         timeout_s=settings.delivery_timeout_s,
         retries=settings.qsops_retries,
         retry_delay=settings.qsops_retry_delay,
-        failure_callback=Callback(settings.public_base_url + FAILURE_PATH),
+        failure_callback=Callback(settings.public_base_url + FAILURE_PATH, headers=bypass),
         deduplication_id=deduplication_id(event.id),
         labels=(event.kind,),
+        # The log of the account is read by more people than may open a preview.
+        redact=tuple(f"header[{name}]" for name, _ in bypass),
     )
 
 
-def failure_of(error: QsopsError) -> Failure:
-    """What an error of the client means for the message."""
-    text = str(error)
-    match error:
-        case Unreachable():
-            return Failure("network", text)
-        case OutcomeUnknown():
-            # The client keeps the transport's own error as the cause; its name says which it was.
-            return Failure("timeout" if "Timeout" in type(error.__cause__).__name__ else "network", text)
-        case RateLimited():
-            return Failure(f"rate_limited_{error.kind}", text)
-        case AuthError():
-            return Failure("unauthorized", text)
-        case Rejected() if error.status == 413 or _is_size(error.text):
-            return Failure("too_large", text, parked=True)
-        case QuotaExceeded():
-            return Failure("quota", text)
-        case ServerFault():
-            return Failure("server_fault", text)
-        case Rejected() if error.status == 400:
-            return Failure("rejected", text, parked=True)
-        case _:
-            return Failure("unexpected", text)
-
-
-def _of_item(answer: list[Receipt] | ItemError) -> Result:
-    """One item's answer; an error of an item has a text, and no status."""
-    if not isinstance(answer, ItemError):
-        return answer[0] if answer else Failure("nobody", NO_ENDPOINTS, whole=False)
-    if _is_size(answer.error):
-        return Failure("too_large", answer.error, parked=True, whole=False)
-    if answer.error.startswith("quota "):
-        return Failure("quota", answer.error, whole=False)
-    return Failure("rejected", answer.error, parked=True, whole=False)
-
-
-def _in_batch(failure: Failure, count: int) -> Failure:
-    """A refusal of a whole batch does not say which of its messages is at fault: none is parked for it."""
-    return Failure(failure.name, failure.detail) if failure.parked and count > 1 else failure
-
-
-def _is_size(text: str) -> bool:
-    return "maxMessageSize" in text or "too large" in text
+def _bypass(settings: Settings) -> Headers:
+    secret = settings.vercel_automation_bypass_secret
+    return ((BYPASS_HEADER, secret.get_secret_value()),) if secret else ()

@@ -1,7 +1,11 @@
 """The relay: the outbox to QStash, under the same deduplication ids, until it is empty.
 
-It runs only while something waits. A round sends what is due in batches; when QStash does not answer, the next round
-waits, longer each time, or until a publish elsewhere shows that QStash is back.
+It runs while something waits. A round leases what is due, a request's worth at first, more as soon as QStash is seen to
+answer, and sends it in lanes, so that what is of one conversation stays in its order. When QStash does not answer, the
+next round waits, longer each time, or until a publish elsewhere shows that QStash is back.
+
+Any number of relays may share an outbox: while the lease of one holds, no other is given the row. Whoever is killed
+loses its leases as they run out, and what it had sent by then is sent again under the same deduplication id.
 """
 
 from __future__ import annotations
@@ -14,16 +18,23 @@ from typing import Final
 from qsops.clock import Clock, Ids
 from qsops.errors import QsopsError
 from service import log
-from service.publishing import Failure, Publisher, Result
-from service.store import Parked, Postponed, Queued, Sent, Store, Unreadable, Verdict
+from service.failures import Failure, Result, is_outage
+from service.lanes import BATCH, LANES
+from service.publishing import Publisher
+from service.store import Backlog, Parked, Postponed, Queued, Sent, Store, Unreadable, Verdict
 
-__all__ = ["Drained", "Relay"]
+__all__ = ["DRAIN_WITHIN_S", "LEASE_MS", "Drained", "Relay"]
 
-BATCH: Final = 100
 FIRST_WAIT_MS: Final = 1_000
 LONGEST_WAIT_MS: Final = 300_000
-#: What a relay that has died held is sent by another one after so long; a batch is answered well before that.
-LEASE_MS: Final = 120_000
+#: A round ends after so long, and so does ``POST /api/internal/relay``; what is left is for the next.
+DRAIN_WITHIN_S: Final = 20.0
+#: Longer than a round with all that it sends, even where two machines' clocks disagree by half a minute.
+LEASE_MS: Final = 60_000
+#: How often somebody who has nothing to do looks for what another process has left behind.
+IDLE_MS: Final = 60_000
+#: What a stop waits for: the answers of requests that are under way.
+STOP_WITHIN_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,53 +66,66 @@ class Relay:
         self._running: asyncio.Task[None] | None = None
         self._nudge = asyncio.Event()
         self._outages = 0
-        self._sending = asyncio.Lock()
+        self._watches = False
+        self._stops = False
+
+    def start(self) -> None:
+        """Send what an earlier process left, and look now and then for what another one leaves behind."""
+        self._watches = True
+        self.wake()
 
     def qstash_answered(self) -> None:
         """QStash was seen to answer: a wait for it ends."""
-        self._nudge.set()
+        if self._outages:
+            self._nudge.set()
 
     def wake(self) -> None:
         """Something may wait in the outbox. It does not end a wait for QStash: that would make every event knock."""
         if not self._outages:
             self._nudge.set()
-        if self._running is None or self._running.done():
+        if not self._stops and (self._running is None or self._running.done()):
             self._running = asyncio.get_running_loop().create_task(self._run())
 
-    async def drain(self, *, everything: bool = False) -> Drained:
-        """Send what is due now, or ``everything`` that is not parked; each row once."""
-        total, after = Drained(), 0
-        async with self._sending:
-            while total.answered and (rows := await self._take(after, everything=everything)):
-                unreadable = [row for row in rows if isinstance(row, Unreadable)]
-                if unreadable:
-                    total += await self._park(unreadable)
-                if readable := [row for row in rows if isinstance(row, Queued)]:
-                    total += await self._send(readable)
-                after = rows[-1].row_id
+    async def drain(self, *, everything: bool = False, within_s: float = DRAIN_WITHIN_S) -> Drained:
+        """Send what is due now, or ``everything`` that is not parked, for ``within_s`` at most; each row once."""
+        until_s = asyncio.get_running_loop().time() + within_s
+        total, after, limit = Drained(), 0, BATCH
+        while total.answered and not self._stops and (left_s := until_s - asyncio.get_running_loop().time()) > 0:
+            now_ms = self._clock.now_ms()
+            rows = await self._store.take(now_ms, limit, now_ms + LEASE_MS, everything=everything, after=after)
+            if not rows:
+                break
+            total += await self._settle(rows, left_s)
+            # The first request has found out whether QStash is there.
+            after, limit = rows[-1].row_id, BATCH * LANES
         return total
 
+    async def backlog(self) -> Backlog:
+        """What waits, and since when: the relay's lag."""
+        return await self._store.backlog()
+
     async def aclose(self) -> None:
-        """Stop; what was not sent stays in the outbox."""
-        if self._running is not None:
+        """Stop once the requests under way are answered, or without; what was not sent stays in the outbox."""
+        self._stops = True
+        self._nudge.set()
+        if self._running is not None and not self._running.done():
+            await asyncio.wait([self._running], timeout=STOP_WITHIN_S)
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
 
     async def _run(self) -> None:
         self._outages = 0
-        while True:
+        while not self._stops:
             self._nudge.clear()
             due_at_ms = await self._round()
-            if due_at_ms is not None:
+            if self._stops or (due_at_ms is None and not self._watches and not self._nudge.is_set()):
+                return
+            if due_at_ms is None:
+                await self._wait(IDLE_MS)
+            else:
                 # While QStash is away it decides when to try again; after that each row for itself.
                 away_ms = self._backoff_ms(self._outages)
                 await self._wait(away_ms or due_at_ms - self._clock.now_ms())
-            elif not self._nudge.is_set():
-                return
-
-    async def _take(self, after: int, *, everything: bool) -> list[Queued | Unreadable]:
-        now_ms = self._clock.now_ms()
-        return await self._store.take(now_ms, BATCH, now_ms + LEASE_MS, everything=everything, after=after)
 
     async def _round(self) -> int | None:
         """Send what is due; when the next row is, None if there is none."""
@@ -111,8 +135,10 @@ class Relay:
             return (await self._store.backlog()).due_at_ms
         except QsopsError as error:
             log.fault("relay", error=str(error))
-            self._outages += 1
-            return self._clock.now_ms()
+        except Exception as error:  # noqa: BLE001  # a fault in one round must not end all later ones
+            log.fault("relay", error=type(error).__name__)
+        self._outages += 1
+        return self._clock.now_ms()
 
     async def _wait(self, wait_ms: int) -> None:
         try:
@@ -121,32 +147,28 @@ class Relay:
         except TimeoutError:
             pass  # The usual end of a wait: it is time for the next round.
 
-    async def _send(self, rows: Sequence[Queued]) -> Drained:
-        results = await self._publisher.send([row.publish for row in rows])
-        if len(rows) > 1 and _is_refused(results):
-            # One of them spoils the batch: halves find it, and only it is parked.
-            middle = len(rows) // 2
-            return await self._send(rows[:middle]) + await self._send(rows[middle:])
-        verdicts = [(row, self._verdict(row, result)) for row, result in zip(rows, results, strict=True)]
+    async def _settle(self, rows: Sequence[Queued | Unreadable], within_s: float) -> Drained:
+        """Send ``rows``, and write what became of them."""
+        readable = [row for row in rows if isinstance(row, Queued)]
+        results: Sequence[Result] = []
+        if readable:
+            messages, conversations = [row.publish for row in readable], [row.conversation for row in readable]
+            results = await self._publisher.send(messages, conversations, within_s)
+        verdicts: list[tuple[Queued | Unreadable, Verdict]] = [
+            *((row, _parked(row, row.reason)) for row in rows if isinstance(row, Unreadable)),
+            *((row, self._verdict(row, result)) for row, result in zip(readable, results, strict=True)),
+        ]
         await self._store.settle(verdicts, self._clock.now_ms())
         kinds = [type(verdict) for _, verdict in verdicts]
-        answered = not any(isinstance(r, Failure) and r.whole and not r.parked for r in results)
-        return Drained(kinds.count(Sent), kinds.count(Postponed), kinds.count(Parked), answered)
-
-    async def _park(self, rows: Sequence[Unreadable]) -> Drained:
-        """Lay aside what nobody can send, so that the rows behind it go."""
-        for row in rows:
-            log.fault("parked", event_id=row.event_id, row=row.row_id, reason=row.reason)
-        await self._store.settle([(row, Parked(row.reason)) for row in rows], self._clock.now_ms())
-        return Drained(parked=len(rows))
+        return Drained(kinds.count(Sent), kinds.count(Postponed), kinds.count(Parked), not is_outage(results))
 
     def _verdict(self, row: Queued, result: Result) -> Verdict:
         if not isinstance(result, Failure):
             return Sent(result.message_id)
         if result.parked:
-            log.fault("parked", event_id=row.event_id, reason=result.reason)
-            return Parked(result.reason)
-        return Postponed(result.reason, self._clock.now_ms() + self._backoff_ms(row.attempts + 1))
+            return _parked(row, result.reason)
+        wait_ms = self._backoff_ms(row.attempts + 1) if result.tried else 0
+        return Postponed(result.reason, self._clock.now_ms() + wait_ms)
 
     def _backoff_ms(self, failures: int) -> int:
         """Doubling, with jitter downwards so that processes that share an outage do not return as one."""
@@ -156,8 +178,7 @@ class Relay:
         return int(ceiling_ms * (0.5 + self._ids.uniform() / 2))
 
 
-def _is_refused(results: Sequence[Result]) -> bool:
-    """The batch as a whole was refused for what it holds, not for when it came."""
-    return all(
-        isinstance(result, Failure) and result.whole and result.name in {"rejected", "too_large"} for result in results
-    )
+def _parked(row: Queued | Unreadable, reason: str) -> Parked:
+    """Laid aside for a person, so that the rows behind it go."""
+    log.fault("parked", event_id=row.event_id, row=row.row_id, reason=reason)
+    return Parked(reason)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from service.instagram.identity import mid_of
+from service.instagram.identity import conversation_of, mid_of
 from service.instagram.items import (
     Attachment,
     Comment,
@@ -18,9 +18,10 @@ from service.instagram.items import (
 )
 from service.instagram.kinds import Kind
 from service.instagram.signature import SIGNATURE_HEADER, sign, signature_holds
-from service.instagram.webhook import Update, updates
+from service.instagram.webhook import ACCOUNT_UNKNOWN, Update, updates
 
 __all__ = [
+    "ACCOUNT_UNKNOWN",
     "SIGNATURE_HEADER",
     "Attachment",
     "Comment",
@@ -34,6 +35,7 @@ __all__ = [
     "Read",
     "Unsend",
     "Update",
+    "conversation_of",
     "item_of",
     "mid_of",
     "sign",

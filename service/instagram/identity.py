@@ -14,9 +14,12 @@ from typing import Any, Final
 from service.instagram.fields import obj, text
 from service.instagram.kinds import Kind
 
-__all__ = ["identity", "mid_of"]
+__all__ = ["conversation_of", "identity", "mid_of"]
 
 _DIGEST_CHARS: Final = 32
+
+# Of these the order matters within a post, or what else was commented on.
+_ON_MEDIA: Final = frozenset({Kind.COMMENT, Kind.LIVE_COMMENT, Kind.MENTION})
 
 # Where the mid of each kind stands.
 _MID_HOLDERS: Final = {
@@ -45,6 +48,29 @@ def mid_of(kind: str, payload: Mapping[str, Any]) -> str | None:
     value = obj(payload.get("value"))
     # Business Login says id, Facebook Login comment_id.
     return text(value.get("id")) or text(value.get("comment_id"))
+
+
+def conversation_of(account: str, kind: str, payload: Mapping[str, Any]) -> str | None:
+    """What an event of ``account`` is one in a row of: a person's thread, or a post's comments; None if it is alone.
+
+    It is a hash like an identity: it stands in the outbox, and names nobody.
+    """
+    if kind in _ON_MEDIA:
+        value = obj(payload.get("value"))
+        about = text(obj(value.get("media")).get("id")) or text(value.get("media_id")) or mid_of(kind, payload)
+    else:
+        about = _person(account, kind, payload)
+    if about is None:
+        return None
+    key = f"{account}\n{kind in _ON_MEDIA}\n{about}"
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST_CHARS]
+
+
+def _person(account: str, kind: str, payload: Mapping[str, Any]) -> str | None:
+    """The other side of a direct message: who sent it, or to whom we did."""
+    sender = _sender(payload)
+    # What we do ourselves, echoes among it, is sent by our account.
+    return text(obj(payload.get("recipient")).get("id")) if sender == account or kind == Kind.ECHO else sender
 
 
 def _parts(kind: Kind, payload: Mapping[str, Any]) -> list[Any] | None:

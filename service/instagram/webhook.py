@@ -15,11 +15,12 @@ from service.instagram.fields import moment, obj, text
 from service.instagram.identity import identity
 from service.instagram.kinds import Kind, kind_of_change, kind_of_item
 
-__all__ = ["STANDBY", "Update", "updates"]
+__all__ = ["ACCOUNT_UNKNOWN", "STANDBY", "Update", "updates"]
 
 #: Set in the payload of an item that came while another app owned the thread.
 STANDBY: Final = "standby"
-_ACCOUNT_UNKNOWN: Final = "unknown"
+#: Of an update that does not say whose it is.
+ACCOUNT_UNKNOWN: Final = "unknown"
 _ACCOUNT_CHARS: Final = 200
 _CONTROL: Final = re.compile(r"[\x00-\x1f]")
 _ENTRY_KEYS: Final = frozenset({"id", "time", "messaging", "standby", "changes", "field", "value"})
@@ -86,7 +87,7 @@ def _of_change(entry: Mapping[str, Any], change: Mapping[str, Any]) -> Update:
 
 def _update(entry: Mapping[str, Any], kind: Kind, payload: Mapping[str, Any], *, standby: bool = False) -> Update:
     # As the envelope wants it: what is taken here must be readable at the consumer.
-    account = _CONTROL.sub("\ufffd", text(entry.get("id")) or _ACCOUNT_UNKNOWN)[:_ACCOUNT_CHARS]
+    account = _CONTROL.sub("\ufffd", text(entry.get("id")) or ACCOUNT_UNKNOWN)[:_ACCOUNT_CHARS]
     return Update(
         # The container is no part of it: a thread may change hands between two repeats.
         id=identity(account, kind, payload, entry.get("time")),

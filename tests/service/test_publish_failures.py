@@ -7,8 +7,10 @@ from qsops.errors import OutcomeUnknown, SettingsError, Unreachable
 from qsops.models import ItemError, Publish, Receipt
 from qsops.wire.http import Response
 from qsops.wire.publishing import batch_json
+from service.breaker import Breaker
+from service.failures import NO_ENDPOINTS, Failure
 from service.internal import RELAY_PATH
-from service.publishing import NO_ENDPOINTS, PUBLISH_FAILED, Failure, Publisher
+from service.publishing import PUBLISH_FAILED, Publisher
 from service.samples import ACCOUNT, encode, entry, item, post
 from service.store import Outgoing
 from tests.service.rig import Answer, Rig, raising, refused
@@ -63,7 +65,7 @@ async def test_what_will_never_pass_is_parked_with_its_reason(rig: Rig, name: st
     assert entry.reason.startswith(name)
     rig.qstash.answer = None
     assert (await rig.internal("POST", RELAY_PATH)).json() == {
-        "sent": 0, "queued": 0, "parked": 1, "failures": {name: 1}
+        "sent": 0, "queued": 0, "parked": 1, "oldest_s": 0, "failures": {name: 1}
     }  # fmt: skip
 
 
@@ -127,7 +129,7 @@ async def test_a_slow_qstash_does_not_keep_a_publish_waiting(rig: Rig, monkeypat
         await asyncio.Event().wait()
 
     monkeypatch.setattr(rig.qstash, "send", never)
-    publisher = Publisher(rig.service.client, rig.service.tally, patience_s=0.01)
+    publisher = Publisher(rig.service.client, rig.service.tally, Breaker(rig.clock), patience_s=0.01)
     (result,) = await publisher.send([Publish("https://a.example")])
     assert isinstance(result, Failure)
     assert (result.name, result.parked) == ("timeout", False)

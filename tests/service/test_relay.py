@@ -6,7 +6,8 @@ from qsops.clock import ManualClock
 from qsops.errors import Unreachable
 from qsops.models import Publish
 from service.internal import RELAY_PATH
-from service.relay import BATCH, LONGEST_WAIT_MS
+from service.lanes import BATCH
+from service.relay import LONGEST_WAIT_MS
 from service.samples import ACCOUNT, encode, entry, item, post
 from service.store import Outgoing
 from tests.service.rig import Rig, close, make_rig, raising, refused
@@ -104,7 +105,7 @@ async def test_the_relay_can_be_told_to_send_now(rig: Rig):
     await queue(rig, 2)
     rig.qstash.answer = None
     told = (await rig.internal("POST", RELAY_PATH)).json()
-    assert told == {"sent": 2, "queued": 0, "parked": 0, "failures": {"server_fault": 2}}
+    assert told == {"sent": 2, "queued": 0, "parked": 0, "oldest_s": 0, "failures": {"server_fault": 2}}
     assert {entry.state for entry in await rig.ledger()} == {"published"}
 
 
