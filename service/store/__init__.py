@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from service.store.port import (
     Backlog,
+    Cause,
     Effects,
     FailureGroup,
     LedgerFilter,
@@ -24,6 +25,7 @@ from service.store.url import open_store
 
 __all__ = [
     "Backlog",
+    "Cause",
     "Effects",
     "FailureGroup",
     "LedgerFilter",

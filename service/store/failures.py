@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from service.store.port import FailureGroup, Statement
+from service.store.port import Cause, FailureGroup, Statement
 
 __all__ = ["add", "group_of", "told", "untold"]
 
@@ -23,7 +23,7 @@ _ADD: Final = f"""
 insert into failures (cause, kind, messages, first_at_ms, last_at_ms)
 select case when (select count(*) from failures) < {GROUPS} or exists (select 1 from failures where cause = :cause)
         then :cause else '{OTHERS}' end,
-    (select kind from events where event_id = :event_id), 1, :now_ms, :now_ms
+    :kind, 1, :now_ms, :now_ms
 where true
 on conflict (cause) do update set
     kind = excluded.kind, messages = failures.messages + 1, last_at_ms = excluded.last_at_ms
@@ -56,9 +56,9 @@ _BEGUN_AGAIN: Final = (
 )
 
 
-def add(cause: str, event_id: str | None, now_ms: int) -> Statement:
-    """Count a failure in its group; ``event_id`` is of the event whose processing failed."""
-    return Statement(_ADD, {"cause": cause, "event_id": event_id, "now_ms": now_ms})
+def add(cause: Cause, now_ms: int) -> Statement:
+    """Count a failure in its group."""
+    return Statement(_ADD, {"cause": cause.text, "kind": cause.kind, "now_ms": now_ms})
 
 
 def untold(now_ms: int, until_ms: int, quiet_since_ms: int, limit: int) -> Statement:

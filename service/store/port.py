@@ -14,6 +14,7 @@ from qsops.models import CallbackReport, LedgerEntry, Page, Publish
 
 __all__ = [
     "Backlog",
+    "Cause",
     "Effects",
     "FailureGroup",
     "LedgerFilter",
@@ -125,8 +126,16 @@ class Effects:
 
 
 @dataclass(frozen=True, slots=True)
+class Cause:
+    """Why a message failed, in the words of all that fail alike; ``kind`` is its event's, None if it is no event."""
+
+    text: str
+    kind: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class FailureGroup:
-    """Messages that failed for one ``cause``, the last of them while an event of ``kind`` was processed.
+    """Messages that failed for one ``cause``; ``kind`` is that of the last one's event, None if it was no event.
 
     ``passed`` is False until somebody was told that they fail, and then means that they do no longer.
     """
@@ -191,7 +200,7 @@ class Store(Protocol):
         ...
 
     async def report(
-        self, report: CallbackReport, outcome: str, event_id: str | None, now_ms: int, cause: str | None = None
+        self, report: CallbackReport, outcome: str, event_id: str | None, now_ms: int, cause: Cause | None = None
     ) -> bool:
         """Record a callback; False if the same one was recorded before. Outcome "failure" makes its event dead.
 

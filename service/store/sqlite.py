@@ -14,6 +14,7 @@ from service.errors import StoreUnavailable
 from service.store import claims, erasure, failures, ledger, outbox
 from service.store.port import (
     Backlog,
+    Cause,
     Effects,
     FailureGroup,
     LedgerFilter,
@@ -92,14 +93,14 @@ class SqliteStore:
         return self._read(outbox.backlog)
 
     async def report(
-        self, report: CallbackReport, outcome: str, event_id: str | None, now_ms: int, cause: str | None = None
+        self, report: CallbackReport, outcome: str, event_id: str | None, now_ms: int, cause: Cause | None = None
     ) -> bool:
         def operation(connection: sqlite3.Connection) -> bool:
             is_new = _insert_callback(connection, report, outcome, event_id, now_ms)
             if is_new and outcome == "failure":
                 ledger.mark_dead(connection, report, event_id)
             if is_new and cause is not None:
-                _execute(connection, failures.add(cause, event_id, now_ms))
+                _execute(connection, failures.add(cause, now_ms))
             return is_new
 
         return await self._submit(operation)
