@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -48,8 +49,12 @@ class QStash:
     """A transport that takes publishes; ``answer`` decides otherwise. ``published`` is what it was asked to take."""
 
     answer: Answer | None = None
+    #: Until it answers; what it was asked to take by then it has taken. A year is never.
+    takes_s: float = 0
     published: list[Publish] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
+    in_flight: int = 0
+    most_in_flight: int = 0
 
     async def send(self, request: Request) -> Response:
         self.requests.append(request)
@@ -57,10 +62,20 @@ class QStash:
         messages = parse_batch(request) if is_batch else [parse_publish(request)]
         assert all(isinstance(message, Publish) for message in messages)
         self.published += messages
+        await self._take_time()
         if self.answer is not None:
             return self.answer(messages)
         receipts = [Receipt(f"msg_{message.deduplication_id[:12]}") for message in messages]
         return Response.of_json(200, batch_json(receipts) if is_batch else receipt_json(receipts, group=False))
+
+    async def _take_time(self) -> None:
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        try:
+            if self.takes_s:
+                await asyncio.sleep(self.takes_s)
+        finally:
+            self.in_flight -= 1
 
     async def aclose(self) -> None:
         return None
@@ -132,7 +147,8 @@ def event_of(name: str, mid: str, at_ms: int, **changes: Any) -> Event:
 def make_rig(clock: ManualClock | None = None, store: Store | None = None, **settings: Any) -> Rig:
     clock = clock or ManualClock()
     qstash = QStash()
-    app = create_app(rehearsal_settings(BASE, **settings), clock=clock, transport=qstash, store=store)
+    told = rehearsal_settings(BASE, **{"allowed_hosts": "service.example, proxy.internal", **settings})
+    app = create_app(told, clock=clock, transport=qstash, store=store)
     http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://proxy.internal:8000")
     return Rig(clock, qstash, app, http)
 
