@@ -23,6 +23,7 @@ from service.publishing import Publisher, message_of
 from service.settings import Settings
 from service.store import Outgoing, Store
 from service.tally import EVENTS, Tally
+from service.tracing import NO_TRACING, NoTracing
 
 __all__ = ["ANSWER_WITHIN_S", "PUBLISH_WITHIN_S", "Accepted", "Ingest", "Outbox"]
 
@@ -90,7 +91,14 @@ class Ingest:
     """Takes events in."""
 
     def __init__(
-        self, settings: Settings, store: Store, publisher: Publisher, clock: Clock, outbox: Outbox, tally: Tally
+        self,
+        settings: Settings,
+        store: Store,
+        publisher: Publisher,
+        clock: Clock,
+        outbox: Outbox,
+        tally: Tally,
+        tracing: NoTracing = NO_TRACING,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -98,6 +106,7 @@ class Ingest:
         self._clock = clock
         self._outbox = outbox
         self._tally = tally
+        self._tracing = tracing
         #: Calls to the database that nobody waits for any more.
         self._given_up: set[asyncio.Task[Any]] = set()
 
@@ -122,7 +131,7 @@ class Ingest:
 
     def _sending(self, event: Event) -> _Sending:
         conversation = conversation_of(event.account, event.kind, event.payload)
-        return _Sending(event, message_of(event, self._settings), conversation)
+        return _Sending(event, message_of(event, self._settings, self._tracing.carried()), conversation)
 
     async def _publish(self, fresh: Sequence[_Sending], until_s: float) -> None:
         results: Sequence[Result] = [AWAY] * len(fresh)

@@ -17,9 +17,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from qsops.clock import Clock
-from service.callbacks import CALLBACK_PATH
 from service.errors import StoreUnavailable
-from service.publishing import CONSUMER_PATH, FAILURE_PATH, PUBLISH_FAILED
+from service.publishing import CALLBACK_PATH, CONSUMER_PATH, FAILURE_PATH, PUBLISH_FAILED
 from service.store import Backlog, Store
 from service.tally import ALERTS, CALLBACKS, DELIVERIES, EVENTS, SECONDS, Tally
 from service.webhook import WEBHOOK_PATH

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from math import inf
 from typing import Final
 
@@ -20,16 +21,19 @@ from service.tally import Tally
 
 __all__ = [
     "BYPASS_HEADER",
+    "CALLBACK_PATH",
     "CONSUMER_PATH",
     "FAILURE_PATH",
     "PUBLISH_FAILED",
     "Publisher",
+    "follow_up",
     "message_of",
 ]
 
 #: What Vercel asks of whoever calls a protected preview.
 BYPASS_HEADER: Final = "x-vercel-protection-bypass"
 CONSUMER_PATH: Final = "/api/qstash/instagram-ingestion"
+CALLBACK_PATH: Final = "/api/qstash/callback"
 FAILURE_PATH: Final = "/api/qstash/failure"
 #: What publish failures are counted under.
 PUBLISH_FAILED: Final = "publish_failed"
@@ -127,22 +131,41 @@ class Publisher:
         return [await self._client.publish(messages[0])] if len(messages) == 1 else await self._client.batch(messages)
 
 
-def message_of(event: Event, settings: Settings) -> Publish:
-    """How ``event`` travels: to our consumer, under its own identity, with a retry policy that no plan decides."""
+def message_of(event: Event, settings: Settings, carried: Headers = ()) -> Publish:
+    """How ``event`` travels: to our consumer, under its own identity, with a retry policy that no plan decides.
+
+    ``carried`` are headers that go with it, those of a trace.
+    """
     bypass = _bypass(settings)
     return Publish(
         settings.public_base_url + CONSUMER_PATH,
         encode(event),
-        headers=(("Content-Type", "application/json"), (EVENT_ID_HEADER, event.id), *bypass),
+        headers=(("Content-Type", "application/json"), (EVENT_ID_HEADER, event.id), *carried, *bypass),
         timeout_s=settings.delivery_timeout_s,
         retries=settings.qsops_retries,
         retry_delay=settings.qsops_retry_delay,
-        failure_callback=Callback(settings.public_base_url + FAILURE_PATH, headers=bypass),
+        callback=_callback(settings, CALLBACK_PATH) if settings.qsops_delivery_callback else None,
+        failure_callback=_callback(settings, FAILURE_PATH),
         deduplication_id=deduplication_id(event.id),
         labels=(event.kind,),
         # The log of the account is read by more people than may open a preview.
         redact=tuple(f"header[{name}]" for name, _ in bypass),
     )
+
+
+def follow_up(message: Publish, settings: Settings, carried: Headers = ()) -> Publish:
+    """What a handler publishes, as it travels: in the same trace, and so that we hear when it has failed for good."""
+    given = {name.lower() for name, _ in message.headers}
+    return replace(
+        message,
+        headers=(*message.headers, *(one for one in carried if one[0] not in given)),
+        callback=_callback(settings, CALLBACK_PATH) if settings.qsops_delivery_callback else None,
+        failure_callback=_callback(settings, FAILURE_PATH),
+    )
+
+
+def _callback(settings: Settings, path: str) -> Callback:
+    return Callback(settings.public_base_url + path, headers=_bypass(settings))
 
 
 def _bypass(settings: Settings) -> Headers:

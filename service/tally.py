@@ -49,12 +49,14 @@ class Tally:
         """Count ``times`` more of ``what`` because of ``why``."""
         self._counts[what, why] += times
 
-    def delivered(self, outcome: str, handler_s: float | None = None) -> None:
-        """Count a delivery that was let in; ``handler_s`` is how long its handler ran, None if none did."""
+    def delivered(self, outcome: str) -> None:
+        """Count a delivery that was let in."""
         self._counts[DELIVERIES, outcome] += 1
-        if handler_s is not None:
-            self._handled[bisect_left(SECONDS, handler_s)] += 1
-            self._handled_s += handler_s
+
+    def handler_took(self, seconds: float) -> None:
+        """Count a handler that ended, whatever came of it, after so long."""
+        self._handled[bisect_left(SECONDS, seconds)] += 1
+        self._handled_s += seconds
 
     def refuse(self, refusal: Refusal) -> None:
         """Keep ``refusal``, and count it under its route."""

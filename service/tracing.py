@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 
 from qsops.models import Headers
 
-__all__ = ["NoTracing", "Span", "Tracing", "tracing_of_process"]
+__all__ = ["NO_TRACING", "NoTracing", "Span", "Tracing", "tracing_of_process"]
 
 NAME: Final = "qsops.service"
 #: What of the W3C's headers is sent on. A ``tracestate`` of somebody else's would be billed with each message.
@@ -57,6 +57,9 @@ class NoTracing:
         return ()
 
 
+NO_TRACING: Final = NoTracing()
+
+
 class Tracing(NoTracing):
     """Spans by OpenTelemetry; ``provider`` is the process's own if not given."""
 
@@ -99,7 +102,7 @@ def tracing_of_process() -> NoTracing:
     try:
         from opentelemetry import trace
     except ImportError:
-        return NoTracing()
+        return NO_TRACING
     provider = trace.get_tracer_provider()
     # Without a provider the API hands out a proxy, whose spans lead nowhere.
-    return NoTracing() if isinstance(provider, trace.ProxyTracerProvider) else Tracing()
+    return NO_TRACING if isinstance(provider, trace.ProxyTracerProvider) else Tracing()

@@ -2,9 +2,8 @@ import pytest
 
 from qsops.models import CallbackReport
 from qsops.wire.callbacks import callback_body
-from service.callbacks import CALLBACK_PATH
 from service.errors import StoreUnavailable
-from service.publishing import CONSUMER_PATH, FAILURE_PATH
+from service.publishing import CALLBACK_PATH, CONSUMER_PATH, FAILURE_PATH
 from service.store import SqliteStore
 from tests.service.rig import Rig, close, make_rig
 
@@ -86,7 +85,7 @@ async def test_a_broken_callback_is_489(rig: Rig, body: bytes):
 class Away(SqliteStore):
     """A store that cannot record."""
 
-    async def report(self, report, outcome, event_id, now_ms):  # type: ignore[no-untyped-def, override]
+    async def report(self, report, outcome, event_id, now_ms, cause=None):  # type: ignore[no-untyped-def, override]
         raise StoreUnavailable("switched off")
 
 
