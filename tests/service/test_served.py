@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -14,7 +15,8 @@ import pytest
 
 from qsops.config import DEV_USERS
 from service.rehearsal import APP_SECRET
-from service.samples import encode, sample, signed_headers
+from service.samples import ACCOUNT, encode, entry, item, sample, signed_headers
+from service.samples import post as of_entries
 from service.webhook import BODY_LIMIT, WEBHOOK_PATH
 
 ROOT = Path(__file__).parents[2]
@@ -33,8 +35,36 @@ def listening() -> Iterator[socket.socket]:
         yield found
 
 
+class Silent:
+    """A QStash that takes every request and answers none, since it never comes to it; it counts them."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self._taken: list[socket.socket] = []
+        threading.Thread(target=self._take, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.getsockname()[1]}"
+
+    def _take(self) -> None:
+        while True:
+            try:
+                self._taken.append(self._server.accept()[0])
+            except OSError:  # closed: the test is over
+                return
+            self.requests += 1
+
+    def close(self) -> None:
+        self._server.shutdown(socket.SHUT_RDWR)
+        self._server.close()
+        for taken in self._taken:
+            taken.close()
+
+
 @contextmanager
-def served(listening: socket.socket, folder: Path) -> Iterator[subprocess.Popen[str]]:
+def served(listening: socket.socket, folder: Path, **changes: str) -> Iterator[subprocess.Popen[str]]:
     port = listening.getsockname()[1]
     user = DEV_USERS[0]
     settings = {
@@ -48,6 +78,7 @@ def served(listening: socket.socket, folder: Path) -> Iterator[subprocess.Popen[
         "INSTAGRAM_VERIFY_TOKEN": "v",
         "INTERNAL_API_TOKEN": "i",
         "DATABASE_URL": f"sqlite:///{folder / 'service.db'}",
+        **changes,
     }
     process = subprocess.Popen(
         [sys.executable, "-c", SERVE, str(listening.fileno())],
@@ -108,3 +139,22 @@ def test_a_served_process_logs_json_and_stops_when_told(listening: socket.socket
     lines = [json.loads(line) for line in output.splitlines()]
     assert lines[0]["warning"].startswith("QSTASH_NEXT_SIGNING_KEY")
     assert lines[1] == {"log": "webhook", "accepted": 1, "duplicates": 0, "queued": 1}
+
+
+POSTS = 40
+
+
+@pytest.mark.parametrize("mode", ["direct", "outbox-first"])
+def test_a_qstash_that_hangs_slows_a_few_posts_and_loses_none(listening: socket.socket, tmp_path: Path, mode: str):
+    """Of many POSTs two at most wait for a QStash that does not answer, and a thousand updates are one of them."""
+    with closing(Silent()) as qstash, served(listening, tmp_path, QSTASH_URL=qstash.url, QSOPS_INGEST_MODE=mode):
+        answers = [post(listening, f"m-{number}") for number in range(POSTS)]
+        assert answers == [{"accepted": 1, "duplicates": 0, "queued": 1}] * POSTS
+        items = [item("message", f"n-{number}", 1) for number in range(1_000)]
+        body = encode(of_entries(entry(ACCOUNT, 1, messaging=items)))
+        _, told = ask(listening, "POST", WEBHOOK_PATH, body=body, headers=signed_headers(APP_SECRET, body))
+        assert json.loads(told) == {"accepted": 1_000, "duplicates": 0, "queued": 1_000}
+        # Beside the first POSTs it is the relay that asks, and now and then a probe.
+        assert qstash.requests < POSTS / 2
+        status, _ = ask(listening, "GET", "/readyz")
+        assert status == 200

@@ -1,3 +1,4 @@
+import gzip
 import json
 import logging
 from collections.abc import AsyncIterator
@@ -6,14 +7,16 @@ from typing import Any
 import pytest
 
 from qsops.clock import ManualClock
+from service.body import COMPRESSED
 from service.envelope import decode
 from service.errors import StoreUnavailable
 from service.lanes import BATCH
 from service.publishing import CONSUMER_PATH, FAILURE_PATH
 from service.rehearsal import APP_SECRET, VERIFY_TOKEN
-from service.samples import ACCOUNT, NAMES, encode, entry, item, post, sample, signed_headers
+from service.samples import ACCOUNT, NAMES, TEXT, encode, entry, item, post, sample, signed_headers
 from service.store import SqliteStore
-from service.webhook import BODY_LIMIT, HANDSHAKE_REFUSED, SIGNATURE_REFUSED, WEBHOOK_PATH
+from service.tally import EVENTS
+from service.webhook import BODY_LIMIT, HANDSHAKE_REFUSED, IDS_LOGGED, SIGNATURE_REFUSED, WEBHOOK_PATH
 from tests.service.rig import BASE, Rig, close, make_rig
 
 HELLO = encode(sample("message", mid="m", at_ms=1))
@@ -243,3 +246,106 @@ async def test_unknown_shapes_are_taken_and_kept(rig: Rig):
     for body in ({"object": "instagram"}, [], {"entry": [{"id": "1", "orbits": [1]}]}, {"entry": [5]}):
         answer = await rig.webhook(json.dumps(body).encode())
         assert (answer.status_code, answer.json()["accepted"]) == (200, 1)
+
+
+ANOTHER = "17841400000000999"
+
+
+def both_accounts() -> bytes:
+    ours, theirs = (
+        entry(one, 1, messaging=[item("message", f"m-{one}", 1, account=one)]) for one in (ACCOUNT, ANOTHER)
+    )
+    return encode(post(ours, theirs))
+
+
+@pytest.mark.parametrize("mode", ["direct", "outbox-first"])
+async def test_an_event_for_an_account_that_is_not_ours_is_not_published(mode: str, caplog: pytest.LogCaptureFixture):
+    """With INSTAGRAM_ACCOUNT_IDS set, events for others are answered 200, counted, and logged by their ids alone."""
+    rig = make_rig(qsops_ingest_mode=mode, instagram_account_ids=f"{ACCOUNT}, 17841400000000002")
+    answer = await rig.webhook(both_accounts())
+    queued = int(mode == "outbox-first")
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {"accepted": 1, "duplicates": 0, "queued": queued, "foreign": 1},
+    )
+    assert [one.account for one in await rig.ledger()] == [ACCOUNT]
+    assert rig.service.tally.counts(EVENTS)["foreign"] == 1
+    (line,) = [json.loads(record.message) for record in caplog.records if "foreign" in record.message]
+    assert (line["account"], line["events"], len(line["first"])) == (ANOTHER, 1, 1)
+    assert TEXT not in caplog.text
+    await close(rig)
+
+
+async def test_without_the_setting_every_account_is_ours(rig: Rig):
+    """INSTAGRAM_ACCOUNT_IDS is a choice: unset, whatever Meta signs is taken."""
+    assert (await rig.webhook(both_accounts())).json() == {"accepted": 2, "duplicates": 0, "queued": 0}
+
+
+async def test_an_event_without_an_account_is_kept():
+    """Meta keeps no copy: what does not say whose it is may be ours, and is taken."""
+    rig = make_rig(instagram_account_ids=ACCOUNT)
+    answer = await rig.webhook(b'{"entry": [{"messaging": [{"message": {"mid": "m"}}]}, 5]}')
+    assert (answer.status_code, answer.json()) == (200, {"accepted": 2, "duplicates": 0, "queued": 0})
+    await close(rig)
+
+
+async def test_a_log_line_of_foreign_events_is_bounded(caplog: pytest.LogCaptureFixture):
+    """A thousand events for another account are one line, with their number and the first few ids."""
+    rig = make_rig(instagram_account_ids=ACCOUNT)
+    items = [item("message", f"m-{number}", 1, account=ANOTHER) for number in range(1_000)]
+    assert (await rig.webhook(encode(post(entry(ANOTHER, 1, messaging=items))))).json()["foreign"] == 1_000
+    (line,) = [json.loads(record.message) for record in caplog.records if "foreign" in record.message]
+    assert (line["events"], len(line["first"])) == (1_000, IDS_LOGGED)
+    assert (rig.qstash.requests, await rig.count("events")) == ([], 0)
+    await close(rig)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "identity, gzip", "GZIP"])
+async def test_a_compressed_body_is_415(rig: Rig, encoding: str):
+    """What is signed are the bytes as they are sent: another encoding is refused clearly, and leaves nothing."""
+    answer = await rig.webhook(gzip.compress(HELLO), **{"Content-Encoding": encoding})
+    assert (answer.status_code, answer.json()) == (415, {"error": COMPRESSED})
+    assert (rig.qstash.requests, await rig.count("events")) == ([], 0)
+
+
+async def test_identity_is_no_encoding(rig: Rig):
+    """A proxy may say that nothing was encoded."""
+    assert (await rig.webhook(HELLO, **{"Content-Encoding": "identity"})).status_code == 200
+
+
+ODD = {
+    "numbers as text": {"id": int(ACCOUNT), "time": "1", "messaging": [{**item("message", "m", 1), "timestamp": "1"}]},
+    "ids as numbers": {"id": 1, "messaging": [{"sender": {"id": 7}, "recipient": {"id": 1}, "message": {"mid": 5}}]},
+    "a kind of tomorrow": {"id": ACCOUNT, "messaging": [{"hologram": {"mid": "m"}}]},
+    "text where an object was": {"id": ACCOUNT, "messaging": [{"message": "m", "sender": "x", "recipient": []}]},
+    "half of a surrogate pair": {"id": "\ud83d", "messaging": [{"message": {"mid": "\ud83d", "text": "\ud83d"}}]},
+    "a null byte": {"id": "1\x00", "messaging": [{"message": {"mid": "m\x00", "text": "\x00"}}]},
+    "endless numbers": {"id": 10**400, "time": 10**400, "messaging": [{"timestamp": 10**400, "message": {"mid": 1}}]},
+}
+
+
+@pytest.mark.parametrize("mode", ["direct", "outbox-first"])
+@pytest.mark.parametrize("name", ODD)
+async def test_odd_values_are_taken_and_can_be_read_again(mode: str, name: str):
+    """Whatever Meta puts where something else was expected is one event, which our consumer can read and process."""
+    rig = make_rig(qsops_ingest_mode=mode)
+    answer = await rig.webhook(json.dumps({"entry": [ODD[name]]}).encode())
+    assert (answer.status_code, answer.json()["accepted"]) == (200, 1)
+    await rig.service.relay.drain()
+    (message,) = rig.qstash.published
+    assert (await rig.deliver(message.body)).json() == {"status": "processed"}
+    assert [one.state for one in await rig.ledger()] == ["processed"]
+    await close(rig)
+
+
+def nested(depth: int) -> bytes:
+    return b'{"entry": [{"id": "1", "messaging": [{"message": ' + b'{"a": ' * depth + b"1" + b"}" * depth + b"}]}]}"
+
+
+@pytest.mark.parametrize("depth", [100, 900, 950, 980, 1_000, 5_000, 100_000])
+async def test_deep_json_is_taken_or_refused_and_never_a_fault(rig: Rig, depth: int):
+    """However deep a body is nested, it is either taken whole or answered 400 and nothing is left of it."""
+    answer = await rig.webhook(nested(depth))
+    assert answer.status_code in ((200,) if depth == 100 else (200, 400))
+    taken = answer.status_code == 200
+    assert (len(rig.qstash.published), await rig.count("events")) == (int(taken), int(taken))
