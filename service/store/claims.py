@@ -1,35 +1,51 @@
-"""The claims: one row an event that was processed. Plain functions over a connection whose transaction is open."""
+"""The claims: one row an event that was processed, committed with what its processing left behind."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from typing import Final
 
-__all__ = ["claim", "prune", "release"]
+from service.store import ledger, outbox
+from service.store.port import Effects, Statement
+from service.store.steps import Steps
 
-_CLAIM: Final = "insert into claims (event_id, claimed_at_ms) values (?, ?) on conflict do nothing"
+__all__ = ["commit", "prune", "release"]
+
+_CLAIM: Final = (
+    "insert into claims (event_id, claimed_at_ms) values (:event_id, :now_ms) on conflict do nothing returning 1"
+)
+_RELEASE: Final = "delete from claims where event_id = :event_id returning event_id"
 _PRUNE: Final = (
     "delete from claims where event_id in "
-    "(select event_id from claims where claimed_at_ms < :before_ms order by claimed_at_ms limit :limit)",
+    "(select event_id from claims where claimed_at_ms < :before_ms order by claimed_at_ms limit :limit) returning 1",
     "delete from callbacks where (message_id, outcome, retried) in "
     "(select message_id, outcome, retried from callbacks where reported_at_ms < :before_ms "
-    "order by reported_at_ms limit :limit)",
+    "order by reported_at_ms limit :limit) returning 1",
 )
 
 
-def claim(connection: sqlite3.Connection, event_id: str, now_ms: int) -> bool:
-    """Claim the event; False if it was claimed before."""
-    return connection.execute(_CLAIM, (event_id, now_ms)).rowcount == 1
+def commit(effects: Effects, now_ms: int) -> Steps[bool]:
+    """Claim the event, and write its effects; False if it was claimed before."""
+    claimed = bool((yield Statement(_CLAIM, {"event_id": effects.entry.event_id, "now_ms": now_ms})))
+    yield from ledger.record_delivery(effects.entry, claimed=claimed)
+    if claimed:
+        for statement in effects.statements:  # noqa: UP028  # a list takes no answers
+            yield statement
+        yield from outbox.insert(effects.outgoing, now_ms)
+    return claimed
 
 
-def release(connection: sqlite3.Connection, event_ids: Sequence[str]) -> frozenset[str]:
+def release(event_ids: Sequence[str]) -> Steps[frozenset[str]]:
     """Forget the claims of ``event_ids``; those that had one."""
-    delete = "delete from claims where event_id = ?"
-    return frozenset(event_id for event_id in event_ids if connection.execute(delete, (event_id,)).rowcount == 1)
+    found: set[str] = set()
+    for event_id in event_ids:
+        found.update(row[0] for row in (yield Statement(_RELEASE, {"event_id": event_id})))
+    return frozenset(found)
 
 
-def prune(connection: sqlite3.Connection, before_ms: int, limit: int) -> int:
-    """Delete the oldest claims and callbacks, at most ``limit`` of each."""
-    parameters = {"before_ms": before_ms, "limit": limit}
-    return sum(connection.execute(sql, parameters).rowcount for sql in _PRUNE)
+def prune(before_ms: int, limit: int) -> Steps[int]:
+    """Delete the oldest claims and callbacks, at most ``limit`` of each; how many there were."""
+    count = 0
+    for sql in _PRUNE:
+        count += len((yield Statement(sql, {"before_ms": before_ms, "limit": limit})))
+    return count

@@ -1,4 +1,4 @@
-"""Removing a person, as statements that any of our databases runs: their rows go, the ledger forgets what led to them.
+"""Removing a person: their rows go, and the ledger forgets what led to them.
 
 The rows are the truth of what is theirs, so those that only point at others are dealt with first.
 """
@@ -6,16 +6,14 @@ The rows are the truth of what is theirs, so those that only point at others are
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final
 
 from service.store.person import needle, speaks_of
 from service.store.port import Statement
+from service.store.steps import Steps
 
-__all__ = ["Steps", "steps"]
-
-#: Yields statements, is sent the rows of each, and returns how many rows of each table there were.
-Steps = Generator[Statement, Sequence[Sequence[Any]], Mapping[str, int]]
+__all__ = ["erase"]
 
 _MIDS: Final = """
 select mid from direct_messages where person = :person
@@ -50,13 +48,14 @@ _DELETE: Final = {
 _OTHERS: Final = r"select event_id, event_id, payload from other_events where payload like :like escape '\'"
 
 
-def steps(person: str, waiting: Statement) -> Steps:
-    """The removal of ``person``; ``waiting`` finds id, event and body of rows of the outbox that may be theirs."""
+def erase(person: str, body_holds: str) -> Steps[Mapping[str, int]]:
+    """Remove ``person``; how many rows of each table. ``body_holds`` is how to say that a body holds :needle."""
+    waiting = Statement(f"select id, event_id, body from outbox where {body_holds}", {"needle": needle(person)})
     like = needle(person).replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
     found: Counter[str] = Counter()
     for table, sifted in (("other_events", Statement(_OTHERS, {"like": f"%{like}%"})), ("outbox", waiting)):
         for row_id, event_id, text in (yield sifted):
-            if speaks_of(bytes(text) if isinstance(text, memoryview) else text, person):
+            if speaks_of(text, person):
                 found[table] += len((yield Statement(_DELETE[table], {"id": row_id})))
                 for other, sql in _BY_EVENT if event_id is not None else ():
                     found[other] += len((yield Statement(sql, {"event_id": event_id})))

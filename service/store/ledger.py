@@ -1,107 +1,102 @@
-"""The ledger's rows: what became of each event. Plain functions over a connection whose transaction is open."""
+"""The ledger's rows: what became of each event."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from qsops.models import CallbackReport, LedgerEntry, Page
-from service.store.port import LedgerFilter
+from service.store.port import LedgerFilter, Statement
+from service.store.steps import Many, Steps
 
-__all__ = ["known", "mark_dead", "mark_parked", "mark_published", "page", "record", "record_delivery"]
+__all__ = ["COLUMNS", "MERGE", "mark_dead", "mark_parked", "mark_published", "page", "record", "record_delivery"]
 
-# Later states win: rows of concurrent requests, and of a consumer that was faster, come in any order.
-_RANK: Final = "instr('queued    parked    published dead      processed', {0})"
-
-_COLUMNS: Final = (
-    "event_id, kind, account, mid, state, received_at_ms, message_id, published_at_ms, processed_at_ms, "
-    "deliveries, reason"
+COLUMNS: Final = (
+    "event_id",
+    "kind",
+    "account",
+    "mid",
+    "state",
+    "received_at_ms",
+    "message_id",
+    "published_at_ms",
+    "processed_at_ms",
+    "deliveries",
+    "reason",
 )
-_INSERT: Final = f"""
-insert into events ({_COLUMNS}) values (:event_id, :kind, :account, :mid, :state, :received_at_ms, :message_id,
-    :published_at_ms, :processed_at_ms, :deliveries, :reason)
+# Later states win: rows of concurrent requests, and of a consumer that was faster, come in any order.
+_STATES: Final = ("queued", "parked", "published", "dead", "processed")
+_RANK: Final = "case {0} " + " ".join(f"when '{state}' then {rank}" for rank, state in enumerate(_STATES)) + " end"
+_IS_LATER: Final = f"{_RANK.format('excluded.state')} > {_RANK.format('events.state')}"
+#: What the insert of an entry does where there is one.
+MERGE: Final = f"""
 on conflict (event_id) do update set
-    state = case when {_RANK.format("excluded.state")} > {_RANK.format("events.state")}
-        then excluded.state else events.state end,
-    reason = case when {_RANK.format("excluded.state")} > {_RANK.format("events.state")}
-        then excluded.reason else events.reason end,
+    state = case when {_IS_LATER} then excluded.state else events.state end,
+    reason = case when {_IS_LATER} then excluded.reason else events.reason end,
     message_id = coalesce(excluded.message_id, events.message_id),
     published_at_ms = coalesce(events.published_at_ms, excluded.published_at_ms),
     processed_at_ms = coalesce(events.processed_at_ms, excluded.processed_at_ms),
     deliveries = events.deliveries + excluded.deliveries
 """
+_INSERT: Final = (
+    f"insert into events ({', '.join(COLUMNS)}) values ({', '.join(f':{name}' for name in COLUMNS)}) {MERGE}"
+)
+_DELIVERED_AGAIN: Final = "update events set deliveries = deliveries + 1 where event_id = :event_id"
+_PUBLISHED: Final = """
+update events set message_id = :message_id, published_at_ms = coalesce(published_at_ms, :now_ms),
+    state = case when state in ('queued', 'parked') then 'published' else state end,
+    reason = case when state in ('queued', 'parked') then null else reason end
+where event_id = :event_id
+"""
+_PARKED: Final = "update events set state = 'parked', reason = :reason where event_id = :event_id and state = 'queued'"
+_DEAD: Final = (
+    "update events set state = 'dead', reason = :reason "
+    "where (event_id = :event_id or message_id = :message_id) and state <> 'processed'"
+)
 _FILTERS: Final = ("event_id", "mid", "message_id", "state", "kind")
-# Below the 999 variables of the oldest SQLite in use.
-_CHUNK: Final = 500
 
 
-def known(connection: sqlite3.Connection, event_ids: Sequence[str]) -> frozenset[str]:
-    """Those of ``event_ids`` that have a row."""
-    found: set[str] = set()
-    for start in range(0, len(event_ids), _CHUNK):
-        chunk = event_ids[start : start + _CHUNK]
-        marks = ",".join("?" * len(chunk))
-        found.update(
-            row[0] for row in connection.execute(f"select event_id from events where event_id in ({marks})", chunk)
-        )
-    return frozenset(found)
-
-
-def record(connection: sqlite3.Connection, entries: Iterable[LedgerEntry]) -> None:
+def record(entries: Iterable[LedgerEntry]) -> Steps[None]:
     """Insert entries, or bring theirs forward; a state never goes back."""
-    connection.executemany(_INSERT, [_values(entry) for entry in entries])
+    yield Many(_INSERT, [{name: getattr(entry, name) for name in COLUMNS} for entry in entries])
 
 
-def record_delivery(connection: sqlite3.Connection, entry: LedgerEntry, *, claimed: bool) -> None:
+def record_delivery(entry: LedgerEntry, *, claimed: bool) -> Steps[None]:
     """A delivery that was answered 200: the one that processed the event, or a duplicate."""
     if claimed:
-        record(connection, [entry])
+        yield from record([entry])
     else:
-        connection.execute("update events set deliveries = deliveries + 1 where event_id = ?", (entry.event_id,))
+        yield Statement(_DELIVERED_AGAIN, {"event_id": entry.event_id})
 
 
-def mark_published(connection: sqlite3.Connection, event_id: str, message_id: str, now_ms: int) -> None:
-    """The relay has sent it."""
-    connection.execute(
-        "update events set message_id = :message_id, published_at_ms = coalesce(published_at_ms, :now_ms), "
-        "state = case when state in ('queued', 'parked') then 'published' else state end, "
-        "reason = case when state in ('queued', 'parked') then null else reason end where event_id = :event_id",
-        {"event_id": event_id, "message_id": message_id, "now_ms": now_ms},
-    )
+def mark_published(messages: Iterable[tuple[str, str]], now_ms: int) -> Many:
+    """The relay has sent these events, each as a message."""
+    rows = [{"event_id": event_id, "message_id": message_id, "now_ms": now_ms} for event_id, message_id in messages]
+    return Many(_PUBLISHED, rows)
 
 
-def mark_parked(connection: sqlite3.Connection, event_id: str, reason: str) -> None:
-    """The relay was refused it for good."""
-    connection.execute(
-        "update events set state = 'parked', reason = ? where event_id = ? and state = 'queued'", (reason, event_id)
-    )
+def mark_parked(reasons: Iterable[tuple[str, str]]) -> Many:
+    """The relay was refused these events for good, each for a reason."""
+    return Many(_PARKED, [{"event_id": event_id, "reason": reason} for event_id, reason in reasons])
 
 
-def mark_dead(connection: sqlite3.Connection, report: CallbackReport, event_id: str | None) -> None:
+def mark_dead(report: CallbackReport, event_id: str | None) -> Statement:
     """The message of an event has failed for good. An event that was processed all the same stays processed."""
-    connection.execute(
-        "update events set state = 'dead', reason = :reason "
-        "where (event_id = :event_id or message_id = :message_id) and state <> 'processed'",
-        {"event_id": event_id, "message_id": report.source_message_id, "reason": f"answered {report.status}"},
-    )
+    reason = f"answered {report.status}"
+    return Statement(_DEAD, {"event_id": event_id, "message_id": report.source_message_id, "reason": reason})
 
 
-def page(connection: sqlite3.Connection, which: LedgerFilter, cursor: int, limit: int) -> Page[LedgerEntry]:
+def page(which: LedgerFilter, cursor: int, limit: int) -> Steps[Page[LedgerEntry]]:
     """One page after row ``cursor``."""
     chosen = {name: getattr(which, name) for name in _FILTERS if getattr(which, name) is not None}
     conditions = "".join(f" and {name} = :{name}" for name in chosen)
-    rows = connection.execute(
-        f"select seq, {_COLUMNS} from events where seq > :cursor{conditions} order by seq limit :limit",
+    rows = yield Statement(
+        f"select seq, {', '.join(COLUMNS)} from events where seq > :cursor{conditions} order by seq limit :limit",
         {**chosen, "cursor": cursor, "limit": limit + 1},
-    ).fetchall()
+    )
     more = str(rows[limit - 1][0]) if len(rows) > limit else None
     return Page(tuple(_entry(row[1:]) for row in rows[:limit]), more)
 
 
-def _values(entry: LedgerEntry) -> dict[str, Any]:
-    return {name: getattr(entry, name) for name in _COLUMNS.split(", ")}
-
-
 def _entry(row: Sequence[Any]) -> LedgerEntry:
-    return LedgerEntry(**dict(zip(_COLUMNS.split(", "), row, strict=True)))
+    return LedgerEntry(**dict(zip(COLUMNS, row, strict=True)))

@@ -1,35 +1,36 @@
-"""The outbox's rows: requests to QStash, kept as they will be sent. Plain functions over an open transaction."""
+"""The outbox's rows: requests to QStash, kept as they will be sent."""
 
 from __future__ import annotations
 
 import json
-import sqlite3
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Sequence
+from operator import itemgetter
+from typing import Any, Final
 
 from qsops.errors import Rejected
 from qsops.wire.http import Request
 from qsops.wire.publishing import parse_publish, publish_request
-from service.store.person import needle
-from service.store.port import (
-    Backlog,
-    Outgoing,
-    Parked,
-    Postponed,
-    Queued,
-    Sent,
-    Statement,
-    Unreadable,
-    Verdict,
+from service.store import ledger
+from service.store.port import Backlog, Outgoing, Parked, Postponed, Queued, Sent, Statement, Unreadable, Verdict
+from service.store.steps import Many, Steps
+
+__all__ = ["COLUMNS", "backlog", "insert", "settle", "take", "values"]
+
+COLUMNS: Final = (
+    "deduplication_id",
+    "event_id",
+    "path",
+    "headers",
+    "body",
+    "created_at_ms",
+    "due_at_ms",
+    "reason",
+    "conversation",
 )
-
-__all__ = ["backlog", "insert", "read", "settle", "speaking_of", "take"]
-
-_INSERT: Final = """
-insert into outbox (deduplication_id, event_id, path, headers, body, created_at_ms, due_at_ms, reason, conversation)
-values (:deduplication_id, :event_id, :path, :headers, :body, :now_ms, :due_at_ms, :reason, :conversation)
-on conflict (deduplication_id) do nothing
-"""
+_INSERT: Final = (
+    f"insert into outbox ({', '.join(COLUMNS)}) values ({', '.join(f':{name}' for name in COLUMNS)}) "
+    "on conflict (deduplication_id) do nothing"
+)
 _FREE: Final = "{0}.due_at_ms <= :due_ms and coalesce({0}.leased_until_ms, 0) <= :now_ms and {0}.id > :after"
 _TAKE: Final = f"""
 update outbox set leased_until_ms = :until_ms where id in (
@@ -37,7 +38,7 @@ update outbox set leased_until_ms = :until_ms where id in (
         select 1 from outbox as earlier
         where earlier.conversation = mine.conversation and earlier.id < mine.id and earlier.due_at_ms is not null
         and not ({_FREE.format("earlier")}))
-    order by id limit :limit)
+    order by id limit :limit {{locking}})
 returning id, path, headers, body, event_id, attempts, conversation
 """
 # The first of a conversation is due before all that follow it.
@@ -46,66 +47,62 @@ select count(due_at_ms), count(*) - count(due_at_ms), min(case when due_at_ms is
     min(case when conversation is null or not exists (
         select 1 from outbox as earlier
         where earlier.conversation = outbox.conversation and earlier.id < outbox.id and earlier.due_at_ms is not null)
-        then max(due_at_ms, coalesce(leased_until_ms, 0)) end)
+        then case when leased_until_ms > due_at_ms then leased_until_ms else due_at_ms end end)
 from outbox
 """
+_DELETE: Final = "delete from outbox where id = :id"
+_KEEP: Final = (
+    "update outbox set attempts = attempts + 1, due_at_ms = :due_at_ms, reason = :reason, leased_until_ms = null "
+    "where id = :id"
+)
 _FOREVER_MS: Final = 2**62
 
 
-def insert(connection: sqlite3.Connection, outgoing: Iterable[Outgoing], now_ms: int) -> None:
+def insert(outgoing: Iterable[Outgoing], now_ms: int) -> Steps[None]:
     """Add rows; one of the same deduplication id is there already, and stays."""
-    connection.executemany(_INSERT, [_values(one, now_ms) for one in outgoing])
+    if rows := [values(one, now_ms) for one in outgoing]:
+        yield Many(_INSERT, rows)
 
 
 def take(
-    connection: sqlite3.Connection, now_ms: int, limit: int, until_ms: int, after: int, *, everything: bool
-) -> list[Queued | Unreadable]:
-    """Lease the first rows that are due."""
-    rows = connection.execute(
-        _TAKE,
-        {
-            "due_ms": _FOREVER_MS if everything else now_ms,
-            "now_ms": now_ms,
-            "after": after,
-            "until_ms": until_ms,
-            "limit": limit,
-        },
+    now_ms: int, limit: int, until_ms: int, after: int, *, everything: bool, locking: str = ""
+) -> Steps[list[Queued | Unreadable]]:
+    """Lease the first rows that are due; ``locking`` is how the database keeps others off them meanwhile."""
+    due_ms = _FOREVER_MS if everything else now_ms
+    rows = yield Statement(
+        _TAKE.format(locking=locking),
+        {"due_ms": due_ms, "now_ms": now_ms, "after": after, "until_ms": until_ms, "limit": limit},
     )
-    return [read(*row) for row in sorted(rows)]
+    return [_read(*row) for row in sorted(rows, key=itemgetter(0))]
 
 
-def settle(connection: sqlite3.Connection, row_id: int, verdict: Verdict) -> None:
-    """What was sent goes; what was not stays, with the reason."""
-    match verdict:
-        case Sent():
-            connection.execute("delete from outbox where id = ?", (row_id,))
-        case Postponed(reason, due_at_ms):
-            connection.execute(
-                "update outbox set attempts = attempts + 1, due_at_ms = ?, reason = ?, leased_until_ms = null "
-                "where id = ?",
-                (due_at_ms, reason, row_id),
-            )
-        case Parked(reason):
-            connection.execute(
-                "update outbox set attempts = attempts + 1, due_at_ms = null, reason = ?, leased_until_ms = null "
-                "where id = ?",
-                (reason, row_id),
-            )
+def settle(verdicts: Sequence[tuple[Queued | Unreadable, Verdict]], now_ms: int) -> Steps[None]:
+    """What was sent goes; what was not stays, with the reason; the ledger is told."""
+    gone, kept, published, parked = [], [], [], []
+    for row, verdict in verdicts:
+        match verdict:
+            case Sent(message_id):
+                gone.append({"id": row.row_id})
+                published.append((row.event_id, message_id))
+            case Postponed(reason, due_at_ms):
+                kept.append({"id": row.row_id, "reason": reason, "due_at_ms": due_at_ms})
+            case Parked(reason):
+                kept.append({"id": row.row_id, "reason": reason, "due_at_ms": None})
+                parked.append((row.event_id, reason))
+    yield Many(_DELETE, gone)
+    yield Many(_KEEP, kept)
+    yield ledger.mark_published([(event_id, told) for event_id, told in published if event_id is not None], now_ms)
+    yield ledger.mark_parked([(event_id, told) for event_id, told in parked if event_id is not None])
 
 
-def backlog(connection: sqlite3.Connection) -> Backlog:
+def backlog() -> Steps[Backlog]:
     """How many rows wait, and since when."""
-    row = connection.execute(_BACKLOG).fetchone()
+    (row,) = yield Statement(_BACKLOG)
     return Backlog(*row)
 
 
-def speaking_of(person: str) -> Statement:
-    """Finds id, event and body of the rows that may be about ``person``."""
-    sql = "select id, event_id, body from outbox where instr(body, cast(:needle as blob)) > 0"
-    return Statement(sql, {"needle": needle(person)})
-
-
-def _values(outgoing: Outgoing, now_ms: int) -> dict[str, object]:
+def values(outgoing: Outgoing, now_ms: int) -> dict[str, Any]:
+    """The columns of its row."""
     request = publish_request(outgoing.publish)
     return {
         "deduplication_id": outgoing.publish.deduplication_id,
@@ -113,14 +110,14 @@ def _values(outgoing: Outgoing, now_ms: int) -> dict[str, object]:
         "path": request.target,
         "headers": json.dumps(request.headers),
         "body": request.body,
-        "now_ms": now_ms,
+        "created_at_ms": now_ms,
         "due_at_ms": None if outgoing.parked else now_ms + outgoing.wait_ms,
         "reason": outgoing.reason,
         "conversation": outgoing.conversation,
     }
 
 
-def read(
+def _read(
     row_id: int,
     target: str,
     headers: str,

@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
-from qsops.models import CallbackReport, LedgerEntry, Page
-from qsops.sqlite import Database, Operation, migrations_in
+from qsops.sqlite import Database, migrations_in
 from service.errors import StoreUnavailable
-from service.store import claims, erasure, failures, ledger, outbox
-from service.store.port import (
-    Backlog,
-    Cause,
-    Effects,
-    FailureGroup,
-    LedgerFilter,
-    Outgoing,
-    Queued,
-    Row,
-    Sent,
-    Statement,
-    Unreadable,
-    Verdict,
-)
-from service.store.port import Parked as ParkedVerdict
+from service.store.port import Row, Statement
+from service.store.steps import Many, Rows, Steps
+from service.store.verbs import Verbs
 
 __all__ = ["SqliteStore"]
 
@@ -48,10 +35,13 @@ _AWAY: Final = frozenset(
     }
 )
 _PRIMARY_CODE: Final = 0xFF
+_KNOWN: Final = "select event_id from events where event_id in (select value from json_each(?))"
 
 
-class SqliteStore:
+class SqliteStore(Verbs):
     """A :class:`~service.store.port.Store` in one file, or ``:memory:``."""
+
+    body_holds = "instr(body, cast(:needle as blob)) > 0"
 
     def __init__(self, path: str | Path) -> None:
         self._path = path
@@ -59,81 +49,22 @@ class SqliteStore:
         self._closed = False
 
     async def known(self, event_ids: Sequence[str]) -> frozenset[str]:
-        return self._read(lambda connection: ledger.known(connection, event_ids))
-
-    async def record(self, entries: Sequence[LedgerEntry], outgoing: Sequence[Outgoing], now_ms: int) -> None:
-        def operation(connection: sqlite3.Connection) -> None:
-            ledger.record(connection, entries)
-            outbox.insert(connection, outgoing, now_ms)
-
-        await self._submit(operation)
-
-    async def commit(self, effects: Effects, now_ms: int) -> bool:
-        return await self._submit(lambda connection: _commit(connection, effects, now_ms))
+        database = self._opened()
+        with _named(database.path):
+            asked = json.dumps(list(event_ids))
+            return frozenset(
+                event_id for (event_id,) in database.read(lambda found: found.execute(_KNOWN, (asked,)).fetchall())
+            )
 
     async def fetch(self, statement: Statement) -> list[Row]:
-        return self._read(lambda connection: _rows(connection.execute(statement.sql, statement.parameters)))
-
-    async def take(
-        self, now_ms: int, limit: int, until_ms: int, *, everything: bool = False, after: int = 0
-    ) -> list[Queued | Unreadable]:
-        return await self._submit(
-            lambda connection: outbox.take(connection, now_ms, limit, until_ms, after, everything=everything)
-        )
-
-    async def settle(self, verdicts: Sequence[tuple[Queued | Unreadable, Verdict]], now_ms: int) -> None:
-        def operation(connection: sqlite3.Connection) -> None:
-            for row, verdict in verdicts:
-                outbox.settle(connection, row.row_id, verdict)
-                _tell_ledger(connection, row.event_id, verdict, now_ms)
-
-        await self._submit(operation)
-
-    async def backlog(self) -> Backlog:
-        return self._read(outbox.backlog)
-
-    async def report(
-        self, report: CallbackReport, outcome: str, event_id: str | None, now_ms: int, cause: Cause | None = None
-    ) -> bool:
-        def operation(connection: sqlite3.Connection) -> bool:
-            is_new = _insert_callback(connection, report, outcome, event_id, now_ms)
-            if is_new and outcome == "failure":
-                ledger.mark_dead(connection, report, event_id)
-            if is_new and cause is not None:
-                _execute(connection, failures.add(cause, now_ms))
-            return is_new
-
-        return await self._submit(operation)
-
-    async def untold(self, now_ms: int, until_ms: int, quiet_since_ms: int, limit: int) -> list[FailureGroup]:
-        statement = failures.untold(now_ms, until_ms, quiet_since_ms, limit)
-        rows = await self._submit(lambda connection: _execute(connection, statement).fetchall())
-        return [failures.group_of(row) for row in rows]
-
-    async def told(self, group: FailureGroup, now_ms: int) -> None:
-        def operation(connection: sqlite3.Connection) -> None:
-            for statement in failures.told(group, now_ms):
-                _execute(connection, statement)
-
-        await self._submit(operation)
-
-    async def ledger(self, which: LedgerFilter, cursor: int, limit: int) -> Page[LedgerEntry]:
-        return self._read(lambda connection: ledger.page(connection, which, cursor, limit))
-
-    async def release(self, event_ids: Sequence[str]) -> frozenset[str]:
-        return await self._submit(lambda connection: claims.release(connection, event_ids))
-
-    async def prune(self, claimed_before_ms: int, limit: int) -> int:
-        return await self._submit(lambda connection: claims.prune(connection, claimed_before_ms, limit))
-
-    async def erase(self, sender: str, *, dry_run: bool) -> Mapping[str, int]:
-        try:
-            return await self._submit(lambda connection: _erase(connection, sender, dry_run=dry_run))
-        except _DryRun as found:
-            return found.rows
+        database = self._opened()
+        with _named(database.path):
+            return database.read(lambda found: _rows(found.execute(statement.sql, statement.parameters)))
 
     async def ping(self) -> None:
-        await self._submit(lambda connection: connection.execute("select 1 from events limit 1").fetchall())
+        database = self._opened()
+        with _named(database.path):
+            await database.submit(lambda found: found.execute("select 1 from events limit 1").fetchall())
 
     async def open(self) -> None:
         self._opened()
@@ -152,73 +83,34 @@ class SqliteStore:
                 self._database = Database(self._path, migrations_in("service.store.migrations"))
         return self._database
 
-    def _read(self, operation: Operation[T]) -> T:
+    async def _read(self, steps: Steps[T]) -> T:
         database = self._opened()
         with _named(database.path):
-            return database.read(operation)
+            return database.read(lambda connection: _run(connection, steps))
 
-    async def _submit(self, operation: Operation[T]) -> T:
+    async def _write(self, steps: Steps[T]) -> T:
         database = self._opened()
         with _named(database.path):
-            return await database.submit(operation)
+            return await database.submit(lambda connection: _run(connection, steps))
 
 
-class _DryRun(Exception):
-    """Undoes an erasure, and tells what it found."""
-
-    def __init__(self, rows: Mapping[str, int]) -> None:
-        super().__init__()
-        self.rows = rows
-
-
-def _erase(connection: sqlite3.Connection, sender: str, *, dry_run: bool) -> Mapping[str, int]:
-    steps = erasure.steps(sender, outbox.speaking_of(sender))
+def _run(connection: sqlite3.Connection, steps: Steps[T]) -> T:
+    rows: Rows = ()
     try:
-        statement = next(steps)
+        step = next(steps)
         while True:
-            statement = steps.send(connection.execute(statement.sql, statement.parameters).fetchall())
+            if isinstance(step, Many):
+                connection.executemany(step.sql, step.rows)
+                rows = ()
+            else:
+                rows = connection.execute(step.sql, step.parameters).fetchall()
+            step = steps.send(rows)
     except StopIteration as end:
-        if dry_run:
-            raise _DryRun(end.value) from None
         return end.value  # type: ignore[no-any-return]
 
 
-def _commit(connection: sqlite3.Connection, effects: Effects, now_ms: int) -> bool:
-    claimed = claims.claim(connection, effects.entry.event_id, now_ms)
-    ledger.record_delivery(connection, effects.entry, claimed=claimed)
-    if claimed:
-        for statement in effects.statements:
-            connection.execute(statement.sql, statement.parameters)
-        outbox.insert(connection, effects.outgoing, now_ms)
-    return claimed
-
-
-def _tell_ledger(connection: sqlite3.Connection, event_id: str | None, verdict: Verdict, now_ms: int) -> None:
-    if event_id is None:
-        return
-    if isinstance(verdict, Sent):
-        ledger.mark_published(connection, event_id, verdict.message_id, now_ms)
-    elif isinstance(verdict, ParkedVerdict):
-        ledger.mark_parked(connection, event_id, verdict.reason)
-
-
-def _execute(connection: sqlite3.Connection, statement: Statement) -> sqlite3.Cursor:
-    return connection.execute(statement.sql, statement.parameters)
-
-
-def _insert_callback(
-    connection: sqlite3.Connection, report: CallbackReport, outcome: str, event_id: str | None, now_ms: int
-) -> bool:
-    inserted = connection.execute(
-        "insert into callbacks (message_id, retried, outcome, event_id, status, dlq_id, reported_at_ms) "
-        "values (?, ?, ?, ?, ?, ?, ?) on conflict do nothing",
-        (report.source_message_id, report.retried, outcome, event_id, report.status, report.dlq_id, now_ms),
-    )
-    return inserted.rowcount == 1
-
-
 def _rows(cursor: sqlite3.Cursor) -> list[Row]:
-    names = [column[0] for column in cursor.description or ()]
+    names: list[Any] = [column[0] for column in cursor.description or ()]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 

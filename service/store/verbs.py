@@ -1,0 +1,117 @@
+"""The verbs of the port, over the two ways in which a database runs their steps."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, TypeVar
+
+from qsops.models import CallbackReport, LedgerEntry, Page
+from service.store import callbacks, claims, erasure, failures, ledger, outbox
+from service.store.port import (
+    Backlog,
+    Cause,
+    Effects,
+    FailureGroup,
+    LedgerFilter,
+    Outgoing,
+    Queued,
+    Unreadable,
+    Verdict,
+)
+from service.store.steps import Steps
+
+__all__ = ["Verbs"]
+
+T = TypeVar("T")
+
+
+class Verbs(ABC):
+    """What a :class:`~service.store.port.Store` does where any of our databases does it in the same way."""
+
+    #: How the database says that the bytes ``body`` hold the text ``:needle``.
+    body_holds: ClassVar[str]
+    #: How it keeps rows that are being taken from being taken by others.
+    locking: ClassVar[str] = ""
+
+    @abstractmethod
+    async def _write(self, steps: Steps[T]) -> T:
+        """Run ``steps`` in a transaction; what a step raises undoes it."""
+
+    @abstractmethod
+    async def _read(self, steps: Steps[T]) -> T:
+        """Run ``steps`` on what has been committed."""
+
+    async def record(self, entries: Sequence[LedgerEntry], outgoing: Sequence[Outgoing], now_ms: int) -> None:
+        await self._write(_record(entries, outgoing, now_ms))
+
+    async def commit(self, effects: Effects, now_ms: int) -> bool:
+        return await self._write(claims.commit(effects, now_ms))
+
+    async def take(
+        self, now_ms: int, limit: int, until_ms: int, *, everything: bool = False, after: int = 0
+    ) -> list[Queued | Unreadable]:
+        return await self._write(
+            outbox.take(now_ms, limit, until_ms, after, everything=everything, locking=self.locking)
+        )
+
+    async def settle(self, verdicts: Sequence[tuple[Queued | Unreadable, Verdict]], now_ms: int) -> None:
+        await self._write(outbox.settle(verdicts, now_ms))
+
+    async def backlog(self) -> Backlog:
+        return await self._read(outbox.backlog())
+
+    async def report(
+        self, report: CallbackReport, outcome: str, event_id: str | None, now_ms: int, cause: Cause | None = None
+    ) -> bool:
+        return await self._write(callbacks.report(report, outcome, event_id, now_ms, cause))
+
+    async def untold(self, now_ms: int, until_ms: int, quiet_since_ms: int, limit: int) -> list[FailureGroup]:
+        return await self._write(_untold(now_ms, until_ms, quiet_since_ms, limit))
+
+    async def told(self, group: FailureGroup, now_ms: int) -> None:
+        await self._write(_told(group, now_ms))
+
+    async def ledger(self, which: LedgerFilter, cursor: int, limit: int) -> Page[LedgerEntry]:
+        return await self._read(ledger.page(which, cursor, limit))
+
+    async def release(self, event_ids: Sequence[str]) -> frozenset[str]:
+        return await self._write(claims.release(event_ids))
+
+    async def prune(self, claimed_before_ms: int, limit: int) -> int:
+        return await self._write(claims.prune(claimed_before_ms, limit))
+
+    async def erase(self, sender: str, *, dry_run: bool) -> Mapping[str, int]:
+        steps = erasure.erase(sender, self.body_holds)
+        try:
+            return await self._write(_undone(steps) if dry_run else steps)
+        except _DryRun as found:
+            return found.rows
+
+
+class _DryRun(Exception):
+    """Undoes an erasure, and tells what it found."""
+
+    def __init__(self, rows: Mapping[str, int]) -> None:
+        super().__init__()
+        self.rows = rows
+
+
+def _undone(steps: Steps[Mapping[str, int]]) -> Steps[Mapping[str, int]]:
+    rows = yield from steps
+    raise _DryRun(rows)
+
+
+def _record(entries: Sequence[LedgerEntry], outgoing: Sequence[Outgoing], now_ms: int) -> Steps[None]:
+    yield from ledger.record(entries)
+    yield from outbox.insert(outgoing, now_ms)
+
+
+def _untold(now_ms: int, until_ms: int, quiet_since_ms: int, limit: int) -> Steps[list[FailureGroup]]:
+    rows = yield failures.untold(now_ms, until_ms, quiet_since_ms, limit)
+    return [failures.group_of(row) for row in rows]
+
+
+def _told(group: FailureGroup, now_ms: int) -> Steps[None]:
+    for statement in failures.told(group, now_ms):  # noqa: UP028  # a list takes no answers
+        yield statement
