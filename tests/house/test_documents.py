@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from service.settings import Settings
+
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 SETTING = re.compile(
@@ -29,6 +31,15 @@ def test_every_setting_is_documented():
     documented = (ROOT / "docs" / "settings.md").read_text()
     assert len(settings_of_the_code()) > 15
     assert {name for name in settings_of_the_code() if f"`{name}`" not in documented} == set()
+
+
+def test_every_setting_of_the_service_is_in_the_table():
+    """docs/settings.md names each field of the service's settings, and .env.example no other."""
+    documented = (ROOT / "docs" / "settings.md").read_text()
+    fields = {name.upper() for name in Settings.model_fields}
+    assert {name for name in fields if f"`{name}`" not in documented} == set()
+    shown = set(re.findall(r"^(?:# )?([A-Z_0-9]+)=", (ROOT / ".env.example").read_text(), re.M))
+    assert shown <= fields
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
