@@ -25,7 +25,7 @@ from qsops.clock import Clock, SystemClock
 from qsops.errors import SettingsError, SignatureRefused
 from qsops.models import Headers, KeyPair
 from qsops.signing import verify
-from qsops.wire.delivery import parse_delivery_headers
+from qsops.wire.delivery import DeliveryFacts, parse_delivery_headers
 
 try:
     from fastapi import HTTPException, Request
@@ -40,6 +40,9 @@ __all__ = ["BODY_LIMIT", "BodyTooLarge", "Delivery", "Verifier", "read_body", "v
 BODY_LIMIT: Final = 50 * 1024 * 1024
 #: How far the sender's clock and ours may differ.
 CLOCK_TOLERANCE_S: Final = 5.0
+
+#: From ``Upstash-Region``, such as ``EU-CENTRAL-1``, to the keys that sign there.
+KeyChoice = Callable[[str | None], KeyPair]
 
 _log = logging.getLogger("qsops.receive")
 
@@ -71,10 +74,13 @@ class Delivery:
 
 
 class Verifier:
-    """Checks deliveries against ``keys``; both are accepted while they rotate."""
+    """Checks deliveries against ``keys``; both are accepted while they rotate.
 
-    def __init__(self, keys: KeyPair, *, clock: Clock, tolerance_s: float = CLOCK_TOLERANCE_S) -> None:
-        self._keys = keys
+    ``keys`` may be a function of the header ``Upstash-Region``, for an endpoint that both regions call.
+    """
+
+    def __init__(self, keys: KeyPair | KeyChoice, *, clock: Clock, tolerance_s: float = CLOCK_TOLERANCE_S) -> None:
+        self._keys_of = (lambda _: keys) if isinstance(keys, KeyPair) else keys
         self._clock = clock
         self._tolerance_s = tolerance_s
 
@@ -84,9 +90,9 @@ class Verifier:
         :raises SignatureRefused: naming the first check that failed.
         """
         facts = parse_delivery_headers(headers)
-        if sum(name.lower() == "upstash-signature" for name, _ in headers) > 1:
+        if len([name for name, _ in headers if name.lower() == "upstash-signature"]) > 1:
             raise SignatureRefused("malformed", "several Upstash-Signature headers: which one holds cannot be told")
-        url = self._verified_url(facts.signature, body, urls)
+        url = self._verified_url(facts, body, urls)
         return Delivery(
             facts.message_id,
             facts.retried,
@@ -99,18 +105,16 @@ class Verifier:
             facts.region,
         )
 
-    def _verified_url(self, token: str | None, body: bytes, urls: Sequence[str]) -> str:
-        now_s = self._clock.now_ms() / 1000
-        for url in urls[:-1]:
+    def _verified_url(self, facts: DeliveryFacts, body: bytes, urls: Sequence[str]) -> str:
+        now_s, keys = self._clock.now_ms() / 1000, self._keys_of(facts.region)
+        for number, url in enumerate(urls, 1):
             try:
-                return self._verify(token, body, url, now_s)
+                verify(facts.signature, keys=keys, body=body, url=url, now_s=now_s, tolerance_s=self._tolerance_s)
+                break
             except SignatureRefused as refused:
-                if refused.cause != "url":
+                if refused.cause != "url" or number == len(urls):
                     raise
-        return self._verify(token, body, urls[-1], now_s)
-
-    def _verify(self, token: str | None, body: bytes, url: str, now_s: float) -> str:
-        return verify(token, keys=self._keys, body=body, url=url, now_s=now_s, tolerance_s=self._tolerance_s).url
+        return url
 
 
 def verified(

@@ -32,6 +32,7 @@ _OUTER: Final = bytes(byte ^ 0x5C for byte in range(256))
 _MAX_TIME_S: Final = 1 << 53
 # Made once: json.dumps with separators builds an encoder for each call.
 _to_json: Final = json.JSONEncoder(separators=(",", ":")).encode
+_of_json: Final = json.JSONDecoder().decode
 _HEADER: Final = urlsafe_b64encode(b'{"alg":"HS256","typ":"JWT"}').rstrip(b"=")
 
 
@@ -169,7 +170,7 @@ def _claimed_hash(told: dict[str, Any]) -> bytes:
 
 def _json_object(part: bytes, what: str) -> dict[str, Any]:
     try:
-        value = json.loads(urlsafe_b64decode(part + b"=="))
+        value = _of_json(urlsafe_b64decode(part + b"==").decode())
     except (ValueError, RecursionError) as error:
         raise SignatureRefused("malformed", f"the JWT's {what} cannot be read: was it cut off?") from error
     if not isinstance(value, dict):
@@ -180,7 +181,8 @@ def _json_object(part: bytes, what: str) -> dict[str, Any]:
 def _mac(key: str, signed: bytes) -> bytes:
     if not key:
         raise SettingsError("a signing key is empty: set QSTASH_CURRENT_SIGNING_KEY")
-    inner, outer = (state.copy() for state in _keyed(key))
+    keyed = _keyed(key)
+    inner, outer = keyed[0].copy(), keyed[1].copy()
     inner.update(signed)
     outer.update(inner.digest())
     return _encode(outer.digest())

@@ -5,32 +5,38 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
 
+from qsops import config
 from qsops.client import Client, HttpTransport, RetryPolicy, Transport
 from qsops.clock import Clock, Ids, ManualClock, SeededIds, SystemClock, SystemIds
-from service import callbacks, consumer, internal, log, processing, webhook
+from service import callbacks, consumer, health, internal, log, metrics, processing, webhook
+from service.alerts import Alerts, HttpPoster, Poster
 from service.answers import unavailable
+from service.body import BodyRefused
+from service.breaker import Breaker
 from service.errors import StoreUnavailable
+from service.front import Front
 from service.gate import Gate
-from service.ingest import Ingest
+from service.ingest import PUBLISH_WITHIN_S, Ingest
+from service.processing import Runner
+from service.pruning import Pruner
 from service.publishing import Publisher
 from service.relay import Relay
+from service.reprocessing import Reprocessing
 from service.settings import Settings, load
 from service.store import Store, open_store
 from service.tally import Tally
+from service.tracing import NoTracing, tracing_of_process
+from service.upkeep import Upkeep
 
 __all__ = ["Service", "create_app"]
 
-#: Meta waits for the answer: what takes longer goes to the outbox, where nobody waits.
-PUBLISH_PATIENCE_S: Final = 3.0
-RELAY_PATIENCE_S: Final = 30.0
-#: An outbox older than this is reported, though not as unready: else QStash's outage would take every replica out.
-DEGRADED_AFTER_S: Final = 300
+#: How long the relay waits for one answer; ingest has less (service/ingest.py).
+RELAY_PATIENCE_S: Final = 10.0
 # The outbox is our way of asking again.
 _ASK_ONCE: Final = RetryPolicy(faults=0, bursts=0)
 
@@ -44,10 +50,14 @@ class Service:
     relay: Relay
     client: Client
     tally: Tally
+    runner: Runner
+    upkeep: Upkeep
 
     async def aclose(self) -> None:
-        """Stop the relay, then let go of connections and database."""
+        """Stop what runs by itself, then let go of threads, connections and database."""
+        await self.upkeep.aclose()
         await self.relay.aclose()
+        self.runner.close()
         await self.client.aclose()
         await self.store.aclose()
 
@@ -58,6 +68,8 @@ def create_app(
     clock: Clock | None = None,
     transport: Transport | None = None,
     store: Store | None = None,
+    poster: Poster | None = None,
+    tracing: NoTracing | None = None,
 ) -> FastAPI:
     """The app; whatever is not given is what production has, settings from the environment among it.
 
@@ -69,26 +81,46 @@ def create_app(
     settings = settings or load()
     clock = clock or SystemClock()
     tally = Tally()
+    tracing = tracing or tracing_of_process()
     if transport is None:
         _prepare_process(settings)
         transport = HttpTransport(settings.qstash_url, timeout_s=RELAY_PATIENCE_S)
     handler = processing.find(settings.qsops_handler)
     store = store or open_store(settings.database_url)
+    runner = Runner(handler, store)
     ids: Ids = SeededIds(clock) if isinstance(clock, ManualClock) else SystemIds(clock)
     client = Client(transport, settings.qstash_token.get_secret_value(), clock=clock, ids=ids, policy=_ASK_ONCE)
-    relay = Relay(store, Publisher(client, tally, RELAY_PATIENCE_S), clock, ids)
-    ingest = Ingest(settings, store, Publisher(client, tally, PUBLISH_PATIENCE_S), clock, relay)
+    breaker = Breaker(clock)
+    relay = Relay(store, Publisher(client, tally, breaker, RELAY_PATIENCE_S, finds_culprits=True), clock, ids)
+    ingest = Ingest(settings, store, Publisher(client, tally, breaker, PUBLISH_WITHIN_S), clock, relay, tally, tracing)
     gate = Gate(settings, clock, tally)
+    alerts = _alerts(settings, store, poster, clock, ids, tally)
+    upkeep = Upkeep(Pruner(store, clock, settings.claim_retention_s), alerts)
+    reprocessing = Reprocessing(settings, store, clock, ids, relay)
 
-    app = FastAPI(title="qsops service", lifespan=_lifespan, redoc_url=None)
-    app.state.service = Service(settings, store, relay, client, tally)
-    app.include_router(webhook.router(settings, ingest, clock, tally))
-    app.include_router(consumer.router(consumer.Consumer(settings, store, handler, clock, relay), gate))
-    app.include_router(callbacks.router(callbacks.Callbacks(store, clock), gate))
-    app.include_router(internal.router(settings, internal.Internal(ingest, relay, store, clock, tally)))
-    _add_health(app, store, clock)
+    # The pages about the routes are for the developer, and nobody else.
+    has_docs = config.is_loopback(settings.public_host)
+    app = Front(settings.hosts, has_docs=has_docs, title="qsops service", lifespan=_lifespan)
+    app.state.service = Service(settings, store, relay, client, tally, runner, upkeep)
+    app.include_hot(webhook.router(settings, ingest, clock, tally, tracing))
+    app.include_hot(consumer.router(consumer.Consumer(settings, store, runner, clock, relay, tally, tracing), gate))
+    app.include_hot(callbacks.router(callbacks.Callbacks(settings, store, clock, tally, alerts), gate))
+    verbs = internal.Internal(ingest, relay, store, clock, tally, upkeep, reprocessing)
+    app.include_router(internal.router(settings, verbs))
+    app.include_router(health.router(store, clock))
+    app.include_router(metrics.router(store, clock, tally))
     _add_failures(app)
     return app
+
+
+def _alerts(
+    settings: Settings, store: Store, poster: Poster | None, clock: Clock, ids: Ids, tally: Tally
+) -> Alerts | None:
+    """None without an address: then failures are in the log, the ledger and the metrics."""
+    url = settings.alert_webhook_url
+    if url is None:
+        return None
+    return Alerts(store, poster or HttpPoster(url.get_secret_value()), clock, ids, tally, settings.alert_recovery_s)
 
 
 def _prepare_process(settings: Settings) -> None:
@@ -107,32 +139,12 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await service.store.open()
     except StoreUnavailable as error:  # it opens as soon as it is there; until then /readyz says so
         log.fault("database", error=str(error))
-    # What an earlier process left in the outbox.
-    service.relay.wake()
+    service.relay.start()
+    service.upkeep.start()
     try:
         yield
     finally:
         await service.aclose()
-
-
-def _add_health(app: FastAPI, store: Store, clock: Clock) -> None:
-    @app.get("/healthz", tags=["health"])
-    async def healthz() -> dict[str, str]:
-        """The process lives."""
-        return {"status": "ok"}
-
-    @app.get("/readyz", tags=["health"])
-    async def readyz() -> Response:
-        """It can take traffic: the database can be written. An old outbox is told, and is still 200."""
-        try:
-            await store.ping()
-            backlog = await store.backlog()
-        except StoreUnavailable:
-            return unavailable("the database is away")
-        age_s = 0 if backlog.oldest_ms is None else (clock.now_ms() - backlog.oldest_ms) / 1000
-        status = "degraded" if age_s > DEGRADED_AFTER_S else "ok"
-        outbox = {"queued": backlog.queued, "parked": backlog.parked, "oldest_s": age_s}
-        return JSONResponse({"status": status, "outbox": outbox})
 
 
 def _add_failures(app: FastAPI) -> None:
@@ -140,6 +152,10 @@ def _add_failures(app: FastAPI) -> None:
     async def database_away(_: Request, error: Exception) -> Response:
         log.fault("database", error=str(error))
         return unavailable("the database is away")
+
+    @app.exception_handler(BodyRefused)
+    async def unread(_: Request, error: Exception) -> Response:
+        return cast("BodyRefused", error).answer
 
     @app.exception_handler(ClientDisconnect)
     async def broken_off(request: Request, _: Exception) -> Response:

@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse
 
 from qsops import receive
 from qsops.clock import Clock
 from qsops.errors import Corrupt
 from qsops.models import LedgerEntry
 from service import log
-from service.answers import never, refusal, unavailable, wait_s
+from service.answers import Answer, never, refusal, unavailable, wait_s
 from service.envelope import Event, decode
-from service.errors import NewerEnvelope, Permanent, RetryAfter, StoreUnavailable
+from service.errors import HandlerTimeout, NewerEnvelope, NoThread, Permanent, RetryAfter, StoreUnavailable
 from service.gate import Gate
 from service.ingest import Outbox
 from service.instagram import mid_of
-from service.processing import Delivery, Handler, run
-from service.publishing import CONSUMER_PATH
+from service.processing import Delivery, Runner
+from service.publishing import CONSUMER_PATH, follow_up
 from service.settings import Settings
-from service.store import Effects, Store
+from service.store import Effects, Outgoing, Store
+from service.tally import Tally
+from service.tracing import NO_TRACING, NoTracing, Span
 
 __all__ = ["HANDLER_FAILED", "Consumer", "router"]
 
 HANDLER_FAILED: Final = "the handler failed: {error}"
 DATABASE_AWAY: Final = "the database is away: nothing was committed"
+BUSY: Final = "as many deliveries as QSOPS_CONCURRENCY allows are under way"
+_PROCESSED: Final = Answer({"status": "processed"})
+_DUPLICATE: Final = Answer({"status": "duplicate"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +47,34 @@ class _Outcome:
 class Consumer:
     """Runs the handler on each verified delivery, and commits its effects with the claim."""
 
-    def __init__(self, settings: Settings, store: Store, handler: Handler, clock: Clock, outbox: Outbox) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        runner: Runner,
+        clock: Clock,
+        outbox: Outbox,
+        tally: Tally,
+        tracing: NoTracing = NO_TRACING,
+    ) -> None:
         self._settings = settings
+        self._timeout_s = settings.delivery_timeout_s
         self._store = store
-        self._handler = handler
+        self._runner = runner
         self._clock = clock
         self._outbox = outbox
+        self._tally = tally
+        self._tracing = tracing
+        self._under_way = 0
 
     async def consume(self, delivery: receive.Delivery) -> Response:
         """The answer to ``delivery``; one log line, whatever happens."""
         started_s = self._clock.monotonic_s()
-        event, outcome = await self._decode_and_process(delivery)
+        with self._tracing.continued("qsops.delivery", delivery.headers) as span:
+            event, outcome = await self._decode_and_process(delivery)
+            if self._tracing.enabled:
+                _tell(span, delivery, event, outcome)
+        self._tally.delivered(outcome.word)
         log.line(
             "delivery",
             message_id=delivery.message_id,
@@ -70,10 +92,16 @@ class Consumer:
         try:
             event = decode(delivery.body)
         except NewerEnvelope as error:
-            return None, self._later("newer", delivery, error)
+            return None, self._later("newer", delivery, str(error), error)
         except Corrupt as error:
             return None, _Outcome("malformed", never(str(error)), "Corrupt")
-        return event, await self._process(event, delivery)
+        if self._under_way >= self._settings.qsops_concurrency:
+            return event, self._later("busy", delivery, BUSY)
+        self._under_way += 1
+        try:
+            return event, await self._process(event, delivery)
+        finally:
+            self._under_way -= 1
 
     async def _process(self, event: Event, delivery: receive.Delivery) -> _Outcome:
         try:
@@ -81,33 +109,49 @@ class Consumer:
         except Permanent as error:
             return _Outcome("permanent", never(error.reason), "Permanent")
         except RetryAfter as error:
-            return self._later("retry_after", delivery, error, error.seconds, error.status)
+            return self._later("retry_after", delivery, str(error), error, error.seconds, error.status)
+        except HandlerTimeout as error:
+            return self._later("timeout", delivery, str(error), error)
+        except NoThread as error:
+            return self._later("busy", delivery, str(error), error)
         except StoreUnavailable as error:
-            return self._later("database_away", delivery, error)
+            # Its own words name a file of this machine, which is nobody else's business.
+            return self._later("database_away", delivery, DATABASE_AWAY, error)
         except Exception as error:  # noqa: BLE001  # whatever a handler raises is an answer to QStash, not our end
             name = type(error).__name__
             return _Outcome("failed", refusal(500, HANDLER_FAILED.format(error=name)), name)
-        word = "processed" if claimed else "duplicate"
-        return _Outcome(word, JSONResponse({"status": word}))
+        return _Outcome("processed", _PROCESSED) if claimed else _Outcome("duplicate", _DUPLICATE)
 
     async def _run_and_commit(self, event: Event, delivery: receive.Delivery) -> bool:
-        settings = self._settings
-        attempt = Delivery(delivery.message_id, delivery.retried, settings.delivery_timeout_s, settings.qsops_retries)
-        collected = await run(self._handler, event, attempt, self._store)
+        attempt = Delivery(delivery.message_id, delivery.retried, self._timeout_s, self._settings.qsops_retries)
+        started_s = self._clock.monotonic_s()
+        try:
+            collected = await self._runner.run(event, attempt)
+        finally:
+            self._tally.handler_took(self._clock.monotonic_s() - started_s)
         now_ms = self._clock.now_ms()
-        effects = Effects(_entry(event, delivery, now_ms), collected.statements, collected.outgoing)
+        outgoing = self._travelling(collected.outgoing) if collected.outgoing else ()
+        effects = Effects(_entry(event, delivery, now_ms), collected.statements, outgoing)
         claimed = await self._store.commit(effects, now_ms)
-        if claimed and collected.outgoing:
+        if claimed and outgoing:
             self._outbox.wake()
         return claimed
 
+    def _travelling(self, collected: Sequence[Outgoing]) -> list[Outgoing]:
+        carried = self._tracing.carried()
+        return [replace(one, publish=follow_up(one.publish, self._settings, carried)) for one in collected]
+
     def _later(
-        self, word: str, delivery: receive.Delivery, error: Exception, asked_s: float = 0, status: int = 503
+        self,
+        word: str,
+        delivery: receive.Delivery,
+        text: str,
+        error: Exception | None = None,
+        asked_s: float = 0,
+        status: int = 503,
     ) -> _Outcome:
         after_s = wait_s(delivery.retried, self._settings.qsops_retry_delay, asked_s)
-        # The store's own words name a file of this machine, which is nobody else's business.
-        text = DATABASE_AWAY if isinstance(error, StoreUnavailable) else str(error)
-        return _Outcome(word, unavailable(text, after_s, status), type(error).__name__)
+        return _Outcome(word, unavailable(text, after_s, status), type(error).__name__ if error else None)
 
 
 def router(consumer: Consumer, gate: Gate) -> APIRouter:
@@ -121,6 +165,13 @@ def router(consumer: Consumer, gate: Gate) -> APIRouter:
         return admitted if isinstance(admitted, Response) else await consumer.consume(admitted)
 
     return routes
+
+
+def _tell(span: Span, delivery: receive.Delivery, event: Event | None, outcome: _Outcome) -> None:
+    span.set_attribute("qsops.message_id", delivery.message_id or "")
+    span.set_attribute("qsops.event_id", event.id if event else "")
+    span.set_attribute("qsops.retried", delivery.retried)
+    span.set_attribute("qsops.outcome", outcome.word)
 
 
 def _entry(event: Event, delivery: receive.Delivery, now_ms: int) -> LedgerEntry:

@@ -24,6 +24,7 @@ MALFORMED: Final = "the body is no event envelope"
 
 # An id travels in a header and a kind in a comma-separated one.
 _EVENT_ID: Final = re.compile(r"[!-~]{1,200}")
+_UTC_CHARS: Final = len("+00:00")
 _KIND: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 # Text that any database can store: no control characters, no halves of a surrogate pair.
 _ACCOUNT: Final = re.compile(r"[^\x00-\x1f\ud800-\udfff]{1,200}")
@@ -45,6 +46,22 @@ class Event:
     payload: Mapping[str, Any]
 
 
+def _no_number(name: str) -> float:
+    raise ValueError(name)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        raise ValueError("out of range")
+    return number
+
+
+# Made once: json.dumps with separators, and json.loads with hooks, build theirs for each call.
+_ENCODE: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+_DECODE: Final = json.JSONDecoder(parse_constant=_no_number, parse_float=_finite).decode
+
+
 def encode(event: Event) -> bytes:
     """The envelope of ``event``. :raises Corrupt: when its payload holds what JSON cannot."""
     envelope = {
@@ -57,7 +74,7 @@ def encode(event: Event) -> bytes:
         "payload": event.payload,
     }
     try:
-        return json.dumps(envelope, separators=(",", ":"), allow_nan=False).encode("ascii")
+        return _ENCODE(envelope).encode("ascii")
     except (ValueError, RecursionError) as error:
         raise Corrupt(f"the payload of {event.id} cannot be written as JSON ({type(error).__name__})") from error
 
@@ -104,14 +121,15 @@ def parse_json(body: bytes) -> Any:
     :raises Corrupt: otherwise; the message quotes nothing of the body.
     """
     try:
-        return json.loads(body.decode("utf-8"), parse_constant=_no_number, parse_float=_finite)
+        return _DECODE(body.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise Corrupt(f"the body is no JSON ({type(error).__name__})") from error
 
 
 def iso(at: datetime) -> str:
     """``2026-01-01T00:00:00.000Z``"""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    in_utc = at if at.tzinfo is UTC else at.astimezone(UTC)
+    return in_utc.isoformat(timespec="milliseconds")[:-_UTC_CHARS] + "Z"
 
 
 def _time(value: dict[str, Any], name: str, default: datetime | None) -> datetime:
@@ -122,7 +140,7 @@ def _time(value: dict[str, Any], name: str, default: datetime | None) -> datetim
         at = datetime.fromisoformat(text)  # type: ignore[arg-type]  # a TypeError is the answer to anything else
         if at.tzinfo is None:
             raise ValueError
-        return at.astimezone(UTC)
+        return at if at.tzinfo is UTC else at.astimezone(UTC)
     except (TypeError, ValueError, OverflowError) as error:
         raise Corrupt(f"{MALFORMED}: {name} must be an ISO 8601 time with its offset from UTC") from error
 
@@ -132,14 +150,3 @@ def _matching(value: dict[str, Any], name: str, pattern: re.Pattern[str]) -> str
     if not isinstance(text, str) or not pattern.fullmatch(text):
         raise Corrupt(f"{MALFORMED}: {name} must match {pattern.pattern}")
     return text
-
-
-def _no_number(name: str) -> float:
-    raise ValueError(name)
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if number in (float("inf"), float("-inf")):
-        raise ValueError("out of range")
-    return number

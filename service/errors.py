@@ -5,6 +5,8 @@
     QsopsError
     ├── Permanent            no retry will mend this event: 489, straight to the dead letters
     ├── RetryAfter           not now: 503 or 429, with the wait
+    ├── HandlerTimeout       cut off before QStash's own patience ends: 503
+    ├── NoThread             all threads are held by handlers that block: 503
     ├── StoreUnavailable     the database is away: 503, and QStash or Meta comes again
     └── NewerEnvelope        written by a newer build than this: 503 until that one is back
 """
@@ -16,7 +18,7 @@ from typing import Literal
 
 from qsops.errors import QsopsError
 
-__all__ = ["NewerEnvelope", "Permanent", "RetryAfter", "StoreUnavailable"]
+__all__ = ["HandlerTimeout", "NewerEnvelope", "NoThread", "Permanent", "RetryAfter", "StoreUnavailable"]
 
 
 class Permanent(QsopsError):
@@ -39,6 +41,21 @@ class RetryAfter(QsopsError):
         super().__init__(f"asked to be tried again in {seconds:g} s")
         self.seconds = seconds
         self.status: Literal[429, 503] = status
+
+
+class HandlerTimeout(QsopsError):
+    """A handler did not return in time, and was cut off after ``seconds``; nothing of it takes effect."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"the handler was cut off after {seconds:g} s")
+        self.seconds = seconds
+
+
+class NoThread(QsopsError):
+    """A blocking handler found no thread in time: other deliveries hold them all."""
+
+    def __init__(self) -> None:
+        super().__init__("no thread is free for the handler")
 
 
 class StoreUnavailable(QsopsError):

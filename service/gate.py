@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from fastapi import Request, Response
 
 from qsops.clock import Clock
 from qsops.errors import SignatureRefused
-from qsops.receive import BODY_LIMIT, BodyTooLarge, Delivery, Verifier, headers_of, read_body
+from qsops.models import KeyPair
+from qsops.receive import BODY_LIMIT, Delivery, Verifier, headers_of
 from qsops.wire.http import header
 from service import log
-from service.answers import refusal, too_large
+from service.answers import refusal
+from service.body import read_body
 from service.settings import Settings
 from service.tally import Refusal, Tally
 
@@ -23,19 +27,18 @@ class Gate:
 
     def __init__(self, settings: Settings, clock: Clock, tally: Tally) -> None:
         self._base_url = settings.public_base_url
-        self._verifier = Verifier(settings.signing_keys, clock=clock)
+        self._verifier = Verifier(_keys(settings), clock=clock)
         self._clock = clock
         self._tally = tally
 
     async def admit(self, request: Request, path: str) -> Delivery | Response:
-        """The delivery, or the answer that turns it away: 413, or 401.
+        """The delivery, or the answer that turns it away.
 
         401 is what QStash retries: the wrong key may be our own fault, and must not cost a message.
+
+        :raises BodyRefused: before the signature is looked at.
         """
-        try:
-            body = await read_body(request, BODY_LIMIT)
-        except BodyTooLarge:
-            return too_large(BODY_LIMIT)
+        body = await read_body(request, BODY_LIMIT)
         headers = headers_of(request)
         try:
             return self._verifier.verify(headers, body, self._base_url + path)
@@ -44,3 +47,11 @@ class Gate:
             self._tally.refuse(Refusal(self._clock.now_ms(), path, refused.cause, str(refused), message_id))
             log.fault("refused", route=path, cause=refused.cause, message_id=message_id)
             return refusal(401, SIGNATURE_REFUSED.format(cause=refused.cause))
+
+
+def _keys(settings: Settings) -> KeyPair | Callable[[str | None], KeyPair]:
+    """The keys by the region that a delivery comes from, where there are several."""
+    plain, regional = settings.signing_keys, settings.regional_keys
+    if not regional:
+        return plain
+    return lambda region: regional.get((region or "").upper().replace("-", "_"), plain)

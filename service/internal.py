@@ -10,22 +10,25 @@ from fastapi.responses import JSONResponse
 
 from qsops.clock import Clock, utc
 from qsops.errors import Corrupt
-from qsops.receive import BodyTooLarge, read_body
 from qsops.wire.ledger import LEDGER_PATH, ledger_json
-from service.answers import refusal, too_large, unavailable
+from service.answers import refusal, unavailable
+from service.body import read_body
 from service.envelope import Event, event_of, parse_json
 from service.errors import StoreUnavailable
 from service.ingest import Ingest
 from service.publishing import PUBLISH_FAILED
 from service.relay import Relay
+from service.reprocessing import Reprocessing
 from service.settings import Settings
 from service.store import LedgerFilter, Store
 from service.tally import Tally
+from service.upkeep import Upkeep
 
-__all__ = ["INGEST_PATH", "REFUSALS_PATH", "RELAY_PATH", "Internal", "router"]
+__all__ = ["INGEST_PATH", "REFUSALS_PATH", "RELAY_PATH", "REPROCESS_PATH", "Internal", "router"]
 
 INGEST_PATH: Final = "/api/internal/ingest-event"
 RELAY_PATH: Final = "/api/internal/relay"
+REPROCESS_PATH: Final = "/api/internal/reprocess"
 REFUSALS_PATH: Final = "/api/internal/refusals"
 
 CLOSED: Final = "INTERNAL_API_TOKEN is not set: the internal routes are closed"
@@ -34,17 +37,30 @@ NO_EVENTS: Final = "events must be a list of 1 to 1000 envelopes"
 BODY_LIMIT: Final = 16 * 1024 * 1024
 EVENTS_LIMIT: Final = 1000
 PAGE_LIMIT: Final = 1000
+#: The largest number that either database takes.
+CURSOR_LIMIT: Final = 2**63 - 1
 
 
 class Internal:
     """The verbs behind the internal routes."""
 
-    def __init__(self, ingest: Ingest, relay: Relay, store: Store, clock: Clock, tally: Tally) -> None:
+    def __init__(
+        self,
+        ingest: Ingest,
+        relay: Relay,
+        store: Store,
+        clock: Clock,
+        tally: Tally,
+        upkeep: Upkeep,
+        reprocessing: Reprocessing,
+    ) -> None:
         self._ingest = ingest
         self._relay = relay
         self._store = store
         self._clock = clock
         self._tally = tally
+        self._upkeep = upkeep
+        self._reprocessing = reprocessing
 
     async def ingest(self, body: bytes) -> Response:
         """Take events of another producer in; one that is malformed refuses the request, and nothing is taken."""
@@ -56,15 +72,29 @@ class Internal:
             {"accepted": accepted.accepted, "duplicates": accepted.duplicates, "queued": accepted.queued}
         )
 
+    async def reprocess(self, body: bytes) -> Response:
+        """Take events once more that were processed; one that is malformed refuses the request."""
+        try:
+            taken = await self._reprocessing.take(_events(parse_json(body), self._clock.now_ms()))
+        except Corrupt as error:
+            return refusal(400, str(error))
+        return JSONResponse({"queued": taken.queued, "released": taken.released})
+
     async def relay(self) -> dict[str, Any]:
-        """Send the outbox now; what is left of it, and how publishing has failed since this process started."""
+        """Send the outbox for a bounded time; what is left of it, and how publishing failed since this process began.
+
+        ``oldest_s`` is for how long the oldest message that is left has waited. Whoever finds ``queued`` above 0 may
+        ask again; where no loop lives between requests, a schedule does.
+        """
+        await self._upkeep.once()
         drained = await self._relay.drain(everything=True)
         self._relay.wake()
-        backlog = await self._store.backlog()
+        backlog = await self._relay.backlog()
         return {
             "sent": drained.sent,
             "queued": backlog.queued,
             "parked": backlog.parked,
+            "oldest_s": 0 if backlog.oldest_ms is None else (self._clock.now_ms() - backlog.oldest_ms) / 1000,
             "failures": dict(self._tally.counts(PUBLISH_FAILED)),
         }
 
@@ -97,10 +127,16 @@ def router(settings: Settings, internal: Internal) -> APIRouter:
         """``{"events": [envelope without v, …]}``"""
         try:
             return await internal.ingest(await read_body(request, BODY_LIMIT))
-        except BodyTooLarge:
-            return too_large(BODY_LIMIT)
         except StoreUnavailable:
             return unavailable("the database is away: nothing was taken")
+
+    @routes.post(REPROCESS_PATH)
+    async def reprocess(request: Request) -> Response:
+        """``{"events": [envelope without v, …]}``: their claims are forgotten, and they are published anew."""
+        try:
+            return await internal.reprocess(await read_body(request, BODY_LIMIT))
+        except StoreUnavailable:
+            return unavailable("the database is away: come again, which does no harm")
 
     @routes.post(RELAY_PATH)
     async def relay() -> dict[str, Any]:
@@ -110,7 +146,7 @@ def router(settings: Settings, internal: Internal) -> APIRouter:
     @routes.get(LEDGER_PATH)
     async def ledger(
         which: Annotated[LedgerFilter, Depends(_ledger_filter)],
-        cursor: Annotated[int, Query(ge=0)] = 0,
+        cursor: Annotated[int, Query(ge=0, le=CURSOR_LIMIT)] = 0,
         limit: Annotated[int, Query(ge=1, le=PAGE_LIMIT)] = 100,
     ) -> dict[str, Any]:
         """What was received and processed, in the order of receipt."""

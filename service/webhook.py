@@ -7,34 +7,40 @@ from collections.abc import Sequence
 from typing import Final
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.responses import PlainTextResponse
 
 from qsops.clock import Clock, utc
 from qsops.errors import Corrupt
-from qsops.receive import BodyTooLarge, read_body
 from service import log
-from service.answers import refusal, too_large, unavailable
+from service.answers import Answer, refusal, unavailable
+from service.body import read_body
 from service.envelope import Event, parse_json
 from service.errors import StoreUnavailable
 from service.ingest import Ingest
-from service.instagram import SIGNATURE_HEADER, signature_holds, updates
+from service.instagram import ACCOUNT_UNKNOWN, SIGNATURE_HEADER, signature_holds, updates
 from service.settings import Settings
-from service.tally import Refusal, Tally
+from service.tally import EVENTS, Refusal, Tally
+from service.tracing import NO_TRACING, NoTracing
 
 __all__ = ["BODY_LIMIT", "HANDSHAKE_REFUSED", "SIGNATURE_REFUSED", "WEBHOOK_PATH", "events_of", "router"]
 
 WEBHOOK_PATH: Final = "/api/webhooks/instagram"
 #: 1,000 updates are up to 6.3 MB; an answer of 413 to a real POST is 36 hours of loss.
 BODY_LIMIT: Final = 16 * 1024 * 1024
+#: Ids of events for another account that one line of the log names.
+IDS_LOGGED: Final = 20
 HANDSHAKE_REFUSED: Final = "the verify token is not ours"
 SIGNATURE_REFUSED: Final = "the signature does not hold"
 
 
-def router(settings: Settings, ingest: Ingest, clock: Clock, tally: Tally) -> APIRouter:
+def router(
+    settings: Settings, ingest: Ingest, clock: Clock, tally: Tally, tracing: NoTracing = NO_TRACING
+) -> APIRouter:
     """The two routes that Meta calls."""
     routes = APIRouter(tags=["instagram"])
     verify_token = settings.instagram_verify_token.get_secret_value()
     app_secret = settings.instagram_app_secret.get_secret_value()
+    accounts = settings.account_ids
 
     @routes.get(WEBHOOK_PATH)
     async def handshake(request: Request) -> Response:
@@ -48,28 +54,30 @@ def router(settings: Settings, ingest: Ingest, clock: Clock, tally: Tally) -> AP
     @routes.post(WEBHOOK_PATH)
     async def receive(request: Request) -> Response:
         """Everything of a POST is published or in the outbox before Meta is answered 200."""
-        try:
-            body = await read_body(request, BODY_LIMIT)
-        except BodyTooLarge:
-            return too_large(BODY_LIMIT)
+        body = await read_body(request, BODY_LIMIT)
         if not signature_holds(app_secret, body, _single(request.headers.getlist(SIGNATURE_HEADER))):
             tally.refuse(Refusal(clock.now_ms(), WEBHOOK_PATH, "signature", SIGNATURE_REFUSED))
             log.fault("refused", route=WEBHOOK_PATH, cause="signature", bytes=len(body))
             return refusal(403, SIGNATURE_REFUSED)
-        return await _take(body)
+        with tracing.received("qsops.webhook"):
+            return await _take(body)
 
     async def _take(body: bytes) -> Response:
         try:
-            accepted = await ingest.accept(events_of(body, clock.now_ms()))
+            ours, foreign = _parted(events_of(body, clock.now_ms()), accounts)
+            accepted = await ingest.accept(ours)
         except Corrupt as error:
             return refusal(400, str(error))
         except StoreUnavailable as error:
             log.fault("webhook", error=str(error))
             return unavailable("the database is away: nothing was stored, come again")
-        log.line("webhook", accepted=accepted.accepted, duplicates=accepted.duplicates, queued=accepted.queued)
-        return JSONResponse(
-            {"accepted": accepted.accepted, "duplicates": accepted.duplicates, "queued": accepted.queued}
-        )
+        told = {"accepted": accepted.accepted, "duplicates": accepted.duplicates, "queued": accepted.queued}
+        if foreign:
+            tally.count(EVENTS, "foreign", len(foreign))
+            told["foreign"] = len(foreign)
+            _log_foreign(foreign)
+        log.line("webhook", **told)
+        return Answer(told)
 
     return routes
 
@@ -77,6 +85,23 @@ def router(settings: Settings, ingest: Ingest, clock: Clock, tally: Tally) -> AP
 def _single(values: Sequence[str]) -> str | None:
     """The one value of a header; of several nobody can say which is meant."""
     return values[0] if len(values) == 1 else None
+
+
+def _parted(events: list[Event], accounts: frozenset[str] | None) -> tuple[list[Event], list[Event]]:
+    """Events of our accounts, and those of others; where Meta did not say whose one is, it is taken for ours."""
+    if accounts is None:
+        return events, []
+    ours = [event for event in events if event.account in accounts or event.account == ACCOUNT_UNKNOWN]
+    return ours, [event for event in events if event.account not in accounts and event.account != ACCOUNT_UNKNOWN]
+
+
+def _log_foreign(events: Sequence[Event]) -> None:
+    """They are gone for good, since Meta is answered 200: the log is where somebody may find out about them."""
+    by_account: dict[str, list[str]] = {}
+    for event in events:
+        by_account.setdefault(event.account, []).append(event.id)
+    for account, ids in by_account.items():
+        log.fault("foreign", account=account, setting="INSTAGRAM_ACCOUNT_IDS", events=len(ids), first=ids[:IDS_LOGGED])
 
 
 def events_of(body: bytes, now_ms: int) -> list[Event]:

@@ -94,16 +94,15 @@ class DeliveryFacts:
 
 def parse_delivery_headers(headers: Headers) -> DeliveryFacts:
     """The opposite of :func:`delivery_headers`; trust it only once the signature holds. Nothing in them raises."""
-    known: dict[str, str] = {}
-    for name, value in headers:
-        known.setdefault(name.lower(), value)
-    retried = known.get("upstash-retried", "0")
+    # Backwards, so that of several the first stays.
+    told = {name.lower(): value for name, value in reversed(headers)}.get
+    retried = told("upstash-retried", "0")
     return DeliveryFacts(
-        message_id=known.get("upstash-message-id"),
-        retried=int(retried) if retried.isascii() and retried.isdigit() and len(retried) < 10 else 0,
-        schedule_id=known.get("upstash-schedule-id"),
-        url_group=known.get("upstash-topic-name"),
-        caller_ip=known.get("upstash-caller-ip"),
-        region=known.get("upstash-region"),
-        signature=known.get("upstash-signature"),
+        told("upstash-message-id"),
+        int(retried) if retried.isascii() and retried.isdigit() and len(retried) < 10 else 0,
+        told("upstash-schedule-id"),
+        told("upstash-topic-name"),
+        told("upstash-caller-ip"),
+        told("upstash-region"),
+        told("upstash-signature"),
     )

@@ -19,7 +19,7 @@ def from_wire(raw: bytes) -> str:
 
 def headers_from_wire(raw: Iterable[tuple[bytes, bytes]]) -> Headers:
     """All headers of a request or an answer, in their order."""
-    return tuple((from_wire(name), from_wire(value)) for name, value in raw)
+    return tuple([(from_wire(name), from_wire(value)) for name, value in raw])
 
 
 def to_wire(text: str) -> bytes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from service.envelope import Event
 from service.errors import Permanent, RetryAfter
 from service.processing.conversations import handle_incoming_messaging_event
-from service.processing.handler import Handler, find, run
+from service.processing.handler import Handler, Runner, find
 from service.processing.transaction import BlockingTransaction, Delivery, Transaction, deduplication_id
 
 __all__ = [
@@ -20,9 +20,9 @@ __all__ = [
     "Handler",
     "Permanent",
     "RetryAfter",
+    "Runner",
     "Transaction",
     "deduplication_id",
     "find",
     "handle_incoming_messaging_event",
-    "run",
 ]

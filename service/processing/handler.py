@@ -1,24 +1,33 @@
-"""The handler: found by its name, run once for a delivery, whether it waits or blocks."""
+"""The handler: found by its name, run once for a delivery, whether it waits or blocks, and never for ever."""
 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import importlib
 import inspect
+import threading
 from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from concurrent.futures import Future
+from typing import Any, Final, cast
 
 from qsops.errors import SettingsError
 from service.envelope import Event
+from service.errors import HandlerTimeout, NoThread
+from service.processing.threads import Threads
 from service.processing.transaction import BlockingTransaction, Delivery, Transaction
 from service.store import Store
 
-__all__ = ["AsyncHandler", "BlockingHandler", "Collected", "Handler", "find", "run"]
+__all__ = ["AsyncHandler", "BlockingHandler", "Collected", "Handler", "Runner", "find", "patience_s"]
 
 AsyncHandler = Callable[[Event, Transaction], Awaitable[None]]
 BlockingHandler = Callable[[Event, BlockingTransaction], None]
 Handler = AsyncHandler | BlockingHandler
 Collected = Transaction | BlockingTransaction
+
+#: What is left of QStash's patience for the commit and the way back, and at the most which part of it.
+MARGIN_S: Final = 2.0
+MARGIN_PART: Final = 0.2
 
 
 def find(name: str) -> Handler:
@@ -36,15 +45,74 @@ def find(name: str) -> Handler:
     return cast("Handler", found)
 
 
-async def run(handler: Handler, event: Event, delivery: Delivery, store: Store) -> Collected:
-    """Run ``handler`` and return what it collected. What it raises comes through."""
-    if _waits(handler):
-        transaction = Transaction(event, delivery, store)
-        await cast("AsyncHandler", handler)(event, transaction)
+def patience_s(timeout_s: float) -> float:
+    """How long a handler may take, where QStash waits for ``timeout_s``: its answer has to come before that."""
+    return timeout_s - min(MARGIN_S, timeout_s * MARGIN_PART)
+
+
+class Runner:
+    """Runs ``handler`` on the loop, or on one of ``threads`` if it blocks."""
+
+    def __init__(self, handler: Handler, store: Store, threads: Threads | None = None) -> None:
+        self._handler = handler
+        self._store = store
+        self._threads = threads or Threads()
+        self._run = self._wait if _waits(handler) else self._block
+
+    async def run(self, event: Event, delivery: Delivery) -> Collected:
+        """What the handler collected. What it raises comes through.
+
+        :raises HandlerTimeout: it took as long as QStash waits, but for a margin. One that waits was cancelled; one
+            that blocks goes on, and whatever it collects is dropped.
+        :raises NoThread: all threads are taken.
+        """
+        return await self._run(event, delivery)
+
+    def close(self) -> None:
+        """Let go of the threads."""
+        self._threads.shutdown()
+
+    async def _wait(self, event: Event, delivery: Delivery) -> Collected:
+        transaction = Transaction(event, delivery, self._store)
+        limit_s = patience_s(delivery.timeout_s)
+        bound = asyncio.timeout(limit_s)
+        try:
+            async with bound:
+                await cast("AsyncHandler", self._handler)(event, transaction)
+        except TimeoutError as error:
+            if bound.expired():
+                raise HandlerTimeout(limit_s) from error
+            raise
         return transaction
-    blocking = BlockingTransaction(event, delivery, store, asyncio.get_running_loop())
-    await asyncio.to_thread(cast("BlockingHandler", handler), event, blocking)
-    return blocking
+
+    async def _block(self, event: Event, delivery: Delivery) -> Collected:
+        if self._threads.exhausted:
+            raise NoThread
+        loop = asyncio.get_running_loop()
+        transaction = BlockingTransaction(event, delivery, self._store, loop)
+        limit_s = patience_s(delivery.timeout_s)
+        context = contextvars.copy_context()
+        # Whoever gets it first: the thread that runs the handler, or the loop that waits no longer.
+        turn, ended = threading.Lock(), Future[None]()
+
+        def job() -> None:
+            if not turn.acquire(blocking=False):
+                return
+            try:
+                context.run(cast("BlockingHandler", self._handler), event, transaction)
+            finally:
+                ended.set_result(None)
+
+        running = loop.run_in_executor(self._threads, job)
+        done, _ = await asyncio.wait([running], timeout=limit_s)
+        if done:
+            running.result()
+            return transaction
+        running.cancel()
+        if turn.acquire(blocking=False):
+            raise NoThread
+        self._threads.give_up(ended)
+        raise HandlerTimeout(limit_s)
 
 
 def _waits(handler: Any) -> bool:
