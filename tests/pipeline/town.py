@@ -42,6 +42,9 @@ class Road:
         return None
 
 
+_VERBS = ("known", "record", "commit", "take", "settle", "backlog", "report", "untold", "told", "prune", "release")
+
+
 class Switchable(SqliteStore):
     """A database that can be switched off: then every verb says that it is away."""
 
@@ -50,7 +53,7 @@ class Switchable(SqliteStore):
         self.is_away = False
 
     def __getattribute__(self, name: str) -> Any:
-        if name in ("known", "record", "commit", "due", "settle", "backlog", "report") and self.is_away:
+        if name in _VERBS and self.is_away:
             raise StoreUnavailable("switched off")
         return super().__getattribute__(name)
 
@@ -90,7 +93,7 @@ class Town:
 
 
 def in_town(main: Callable[[Town], Coroutine[Any, Any, Any]], **settings: Any) -> Any:
-    """Run ``main`` in a fresh town on virtual time."""
+    """Run ``main`` in a fresh town on virtual time; ``poster`` and ``tracing`` are parts of the app, not settings."""
     clock = ManualClock()
     loop = VirtualLoop(clock)
     asyncio.set_event_loop(loop)
@@ -105,7 +108,8 @@ def in_town(main: Callable[[Town], Coroutine[Any, Any, Any]], **settings: Any) -
 async def _live(main: Callable[[Town], Coroutine[Any, Any, Any]], clock: ManualClock, settings: dict[str, Any]) -> Any:
     engine = Embedded(clock=clock)
     road, store = Road(engine), Switchable()
-    app = create_app(rehearsal_settings(BASE, **settings), clock=clock, transport=road, store=store)
+    parts = {name: settings.pop(name) for name in ("poster", "tracing") if name in settings}
+    app = create_app(rehearsal_settings(BASE, **settings), clock=clock, transport=road, store=store, **parts)
     engine.mount(BASE, app)
     http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE)
     try:
