@@ -17,6 +17,8 @@ from service.instagram.kinds import Kind
 __all__ = ["conversation_of", "identity", "mid_of"]
 
 _DIGEST_CHARS: Final = 32
+# Made once: json.dumps with separators builds an encoder for each call.
+_canonical: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 # Of these the order matters within a post, or what else was commented on.
 _ON_MEDIA: Final = frozenset({Kind.COMMENT, Kind.LIVE_COMMENT, Kind.MENTION})
@@ -36,8 +38,7 @@ _MID_HOLDERS: Final = {
 def identity(account: str, kind: Kind, payload: Mapping[str, Any], entry_time: Any = None) -> str:
     """``<kind>-<32 hex digits>``. Where nothing in the payload is made to identify it, all of it does."""
     key = [account, kind, *(_parts(kind, payload) or ["as it came", entry_time, payload])]
-    canonical = json.dumps(key, sort_keys=True, separators=(",", ":"))
-    return f"{kind}-{hashlib.sha256(canonical.encode('ascii')).hexdigest()[:_DIGEST_CHARS]}"
+    return f"{kind}-{hashlib.sha256(_canonical(key).encode('ascii')).hexdigest()[:_DIGEST_CHARS]}"
 
 
 def mid_of(kind: str, payload: Mapping[str, Any]) -> str | None:
