@@ -11,17 +11,17 @@ import asyncio
 from collections import Counter
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from qsops.clock import Clock
-from qsops.models import LedgerEntry, Publish, Receipt
+from service.arrivals import Arrival
 from service.envelope import Event
 from service.errors import StoreUnavailable
 from service.failures import AWAY, Failure, Result
-from service.instagram import conversation_of, mid_of
-from service.publishing import Publisher, message_of
+from service.instagram import conversation_of
+from service.publishing import Messages, Publisher
 from service.settings import Settings
-from service.store import Outgoing, Store
+from service.store import Store
 from service.tally import EVENTS, Tally
 from service.tracing import NO_TRACING, NoTracing
 
@@ -65,30 +65,6 @@ class Accepted:
     queued: int = 0
 
 
-@dataclass(slots=True)
-class _Sending:
-    """An event on its way: the message that it becomes, and what QStash made of it; None if it was not asked."""
-
-    event: Event
-    message: Publish
-    conversation: str | None
-    result: Result | None = None
-
-    @property
-    def receipt(self) -> Receipt | None:
-        return self.result if isinstance(self.result, Receipt) else None
-
-    @property
-    def failure(self) -> Failure | None:
-        return self.result if isinstance(self.result, Failure) else None
-
-    @property
-    def state(self) -> Literal["published", "parked", "queued"]:
-        if self.receipt is not None:
-            return "published"
-        return "parked" if self.failure is not None and self.failure.parked else "queued"
-
-
 class Ingest:
     """Takes events in."""
 
@@ -102,7 +78,8 @@ class Ingest:
         tally: Tally,
         tracing: NoTracing = NO_TRACING,
     ) -> None:
-        self._settings = settings
+        self._mode = settings.qsops_ingest_mode
+        self._messages = Messages(settings)
         self._store = store
         self._publisher = publisher
         self._clock = clock
@@ -124,18 +101,18 @@ class Ingest:
         for event in events:
             distinct.setdefault(event.id, event)
         known = await self._within(until_s, self._store.known(list(distinct)))
-        fresh = [self._sending(event) for event_id, event in distinct.items() if event_id not in known]
-        if fresh and self._settings.qsops_ingest_mode == "direct":
+        fresh = [self._arrival(event) for event_id, event in distinct.items() if event_id not in known]
+        if fresh and self._mode == "direct":
             await self._publish(fresh, until_s)
         if fresh:
             await self._record(fresh, until_s)
         return self._counted(fresh, len(events) - len(fresh))
 
-    def _sending(self, event: Event) -> _Sending:
+    def _arrival(self, event: Event) -> Arrival:
         conversation = conversation_of(event.account, event.kind, event.payload)
-        return _Sending(event, message_of(event, self._settings, self._tracing.carried()), conversation)
+        return Arrival(event, self._messages.of(event, self._tracing.carried()), conversation)
 
-    async def _publish(self, fresh: Sequence[_Sending], until_s: float) -> None:
+    async def _publish(self, fresh: Sequence[Arrival], until_s: float) -> None:
         results: Sequence[Result] = [AWAY] * len(fresh)
         if self._publisher.may_wait():
             left_s = until_s - COMMIT_WITHIN_S - asyncio.get_running_loop().time()
@@ -146,14 +123,14 @@ class Ingest:
         for one, result in zip(fresh, results, strict=True):
             one.result = result
 
-    async def _record(self, sent: Sequence[_Sending], until_s: float) -> None:
+    async def _record(self, sent: Sequence[Arrival], until_s: float) -> None:
         now_ms = self._clock.now_ms()
-        left = [_outgoing(one) for one in sent if one.receipt is None]
-        await self._within(until_s, self._store.record([_entry(one, now_ms) for one in sent], left, now_ms))
+        left = [one.outgoing(WAIT_MS) for one in sent if one.receipt is None]
+        await self._within(until_s, self._store.record([one.entry(now_ms) for one in sent], left, now_ms))
         if left:
             self._outbox.wake()
 
-    def _counted(self, sent: Sequence[_Sending], duplicates: int) -> Accepted:
+    def _counted(self, sent: Sequence[Arrival], duplicates: int) -> Accepted:
         states = Counter(one.state for one in sent)
         for state, count in states.items():
             self._tally.count(EVENTS, state, count)
@@ -179,31 +156,3 @@ class Ingest:
         self._given_up.discard(task)
         if not task.cancelled():
             task.exception()  # It was told to the sender as unavailable, whatever it is.
-
-
-def _entry(one: _Sending, now_ms: int) -> LedgerEntry:
-    event, receipt, failure = one.event, one.receipt, one.failure
-    return LedgerEntry(
-        event_id=event.id,
-        kind=event.kind,
-        account=event.account,
-        state=one.state,
-        received_at_ms=round(event.received_at.timestamp() * 1000),
-        mid=mid_of(event.kind, event.payload),
-        message_id=receipt.message_id if receipt else None,
-        published_at_ms=now_ms if receipt else None,
-        reason=failure.reason if failure else None,
-    )
-
-
-def _outgoing(one: _Sending) -> Outgoing:
-    failure = one.failure
-    parked = failure is not None and failure.parked
-    return Outgoing(
-        one.message,
-        one.event.id,
-        failure.reason if failure else None,
-        parked,
-        wait_ms=0 if parked or failure is None else WAIT_MS,
-        conversation=one.conversation,
-    )

@@ -25,9 +25,9 @@ __all__ = [
     "CONSUMER_PATH",
     "FAILURE_PATH",
     "PUBLISH_FAILED",
+    "Messages",
     "Publisher",
     "follow_up",
-    "message_of",
 ]
 
 #: What Vercel asks of whoever calls a protected preview.
@@ -131,26 +131,39 @@ class Publisher:
         return [await self._client.publish(messages[0])] if len(messages) == 1 else await self._client.batch(messages)
 
 
-def message_of(event: Event, settings: Settings, carried: Headers = ()) -> Publish:
-    """How ``event`` travels: to our consumer, under its own identity, with a retry policy that no plan decides.
+class Messages:
+    """How events travel: to our consumer, with a retry policy that no plan decides; made once for all of them."""
 
-    ``carried`` are headers that go with it, those of a trace.
-    """
-    bypass = _bypass(settings)
-    return Publish(
-        settings.public_base_url + CONSUMER_PATH,
-        encode(event),
-        headers=(("Content-Type", "application/json"), (EVENT_ID_HEADER, event.id), *carried, *bypass),
-        timeout_s=settings.delivery_timeout_s,
-        retries=settings.qsops_retries,
-        retry_delay=settings.qsops_retry_delay,
-        callback=_callback(settings, CALLBACK_PATH) if settings.qsops_delivery_callback else None,
-        failure_callback=_callback(settings, FAILURE_PATH),
-        deduplication_id=deduplication_id(event.id),
-        labels=(event.kind,),
+    def __init__(self, settings: Settings) -> None:
+        bypass = _bypass(settings)
+        self._destination = settings.public_base_url + CONSUMER_PATH
+        self._headers: Headers = (("Content-Type", "application/json"), *bypass)
+        self._timeout_s = settings.delivery_timeout_s
+        self._retries = settings.qsops_retries
+        self._retry_delay = settings.qsops_retry_delay
+        self._callback = _callback(settings, CALLBACK_PATH) if settings.qsops_delivery_callback else None
+        self._failure_callback = _callback(settings, FAILURE_PATH)
         # The log of the account is read by more people than may open a preview.
-        redact=tuple(f"header[{name}]" for name, _ in bypass),
-    )
+        self._redact = tuple(f"header[{name}]" for name, _ in bypass)
+
+    def of(self, event: Event, carried: Headers = ()) -> Publish:
+        """``event`` under its own identity; ``carried`` are headers that go with it, those of a trace.
+
+        :raises Corrupt: when it cannot be written as JSON.
+        """
+        return Publish(
+            self._destination,
+            encode(event),
+            headers=(*self._headers, (EVENT_ID_HEADER, event.id), *carried),
+            timeout_s=self._timeout_s,
+            retries=self._retries,
+            retry_delay=self._retry_delay,
+            callback=self._callback,
+            failure_callback=self._failure_callback,
+            deduplication_id=deduplication_id(event.id),
+            labels=(event.kind,),
+            redact=self._redact,
+        )
 
 
 def follow_up(message: Publish, settings: Settings, carried: Headers = ()) -> Publish:

@@ -19,7 +19,7 @@ from service.envelope import Event
 from service.ingest import Outbox
 from service.instagram import conversation_of
 from service.processing import deduplication_id
-from service.publishing import message_of
+from service.publishing import Messages
 from service.settings import Settings
 from service.store import Outgoing, Store
 
@@ -40,7 +40,7 @@ class Reprocessing:
     """Takes events once more."""
 
     def __init__(self, settings: Settings, store: Store, clock: Clock, ids: Ids, outbox: Outbox) -> None:
-        self._settings = settings
+        self._messages = Messages(settings)
         self._store = store
         self._clock = clock
         self._ids = ids
@@ -61,6 +61,6 @@ class Reprocessing:
 
     def _outgoing(self, event: Event) -> Outgoing:
         fresh = deduplication_id(f"{event.id}/{self._ids.make('again_')}")
-        message = replace(message_of(event, self._settings), deduplication_id=fresh)
+        message = replace(self._messages.of(event), deduplication_id=fresh)
         conversation = conversation_of(event.account, event.kind, event.payload)
         return Outgoing(message, event.id, REASON, conversation=conversation)

@@ -8,8 +8,10 @@ from qsops.config import DEV_USERS
 from qsops.errors import SettingsError
 from service import processing
 from service.app import create_app
+from service.publishing import Messages
 from service.rehearsal import rehearsal_settings
 from service.settings import load
+from tests.service.rig import event_of
 
 ROOT = Path(__file__).parents[2]
 FULL = {
@@ -35,7 +37,7 @@ def test_the_environment_is_all_that_is_needed():
     settings = load(FULL)
     assert settings.public_base_url == "https://hooks.example.com"
     assert (settings.qsops_retries, settings.delivery_timeout_s, settings.qsops_retry_delay) == (5, 30, None)
-    assert settings.database_path.endswith(".qsops/service.db")
+    assert settings.database_url.endswith(".qsops/service.db")
     assert settings.internal_api_token is None
     assert settings.signing_keys.next == "sig_canary_next"
 
@@ -64,7 +66,9 @@ def test_a_missing_setting_is_named(name: str, value: str | None):
         ("QSOPS_DELIVERY_TIMEOUT", "0s"),
         ("QSOPS_HANDLER", "no_colon"),
         ("QSOPS_PORT", "70000"),
-        ("DATABASE_URL", "postgresql://localhost/x"),
+        ("DATABASE_URL", "mysql://localhost/x"),
+        ("DATABASE_URL", "postgresql://"),
+        ("DATABASE_URL", "sqlite://relative.db"),
         ("DATABASE_URL", "sqlite:///"),
         ("PUBLIC_BASE_URL", "hooks.example.com"),
     ],
@@ -107,7 +111,7 @@ def test_settings_made_by_hand_read_no_environment(monkeypatch: pytest.MonkeyPat
     for name, value in {**FULL, "DATABASE_URL": "sqlite:///production.db", "INTERNAL_API_TOKEN": "x"}.items():
         monkeypatch.setenv(name, value)
     settings = rehearsal_settings()
-    assert settings.database_path == ":memory:"
+    assert settings.database_url == "sqlite:///:memory:"
     assert "canary" not in settings.qstash_token.get_secret_value()
 
 
@@ -141,3 +145,45 @@ def test_a_server_makes_the_app_when_it_asks_for_it(tmp_path: Path):
     env = {**FULL, "DATABASE_URL": f"sqlite:///{tmp_path / 'service.db'}"}
     done = subprocess.run([sys.executable, "-c", code], env=env, cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["imported", "True"]
+
+
+VERCEL = {key: value for key, value in FULL.items() if key != "PUBLIC_BASE_URL"} | {
+    "VERCEL": "1",
+    "VERCEL_ENV": "preview",
+    "VERCEL_URL": "qsops-git-branch.vercel.app",
+    "VERCEL_AUTOMATION_BYPASS_SECRET": "canary-bypass",
+}
+
+
+@pytest.mark.parametrize("url", ["", "sqlite:////tmp/service.db", "sqlite:///:memory:"])
+def test_vercel_demands_a_database_that_lasts(url: str):
+    """No file outlives a function: without PostgreSQL a deployment on Vercel does not start."""
+    with pytest.raises(SettingsError, match=r"^DATABASE_URL: on Vercel .* postgresql://"):
+        load({**VERCEL, "DATABASE_URL": url})
+
+
+def test_a_laptop_with_vercels_variables_is_no_deployment():
+    """`vercel env pull` leaves the platform's variables on a laptop: SQLite stays, and no bypass is sent."""
+    settings = load({**FULL, "VERCEL": "1", "VERCEL_ENV": "development", "VERCEL_AUTOMATION_BYPASS_SECRET": "canary"})
+    assert settings.database_url.startswith("sqlite:///")
+    assert settings.vercel_automation_bypass_secret is None
+
+
+@pytest.mark.parametrize(("deployment", "sent"), [("preview", True), ("production", False)])
+def test_only_previews_are_opened_for_qstash(deployment: str, sent: bool):
+    """A protected preview is delivered to by a header, which the account's log does not show; production needs none."""
+    told = {**VERCEL, "VERCEL_ENV": deployment, "DATABASE_URL": "postgresql://localhost/qsops"}
+    settings = load({**told, "VERCEL_PROJECT_PRODUCTION_URL": "hooks.example.com"})
+    assert "canary" not in repr(settings)
+    message = Messages(settings).of(event_of("message", "mid-1", 1_700_000_000_000))
+    pair = ("x-vercel-protection-bypass", "canary-bypass")
+    assert message.failure_callback is not None
+    assert [pair in message.headers, pair in message.failure_callback.headers] == [sent, sent]
+    assert message.redact == (("header[x-vercel-protection-bypass]",) if sent else ())
+
+
+def test_vercel_leaves_nothing_for_later():
+    """A function is frozen once it has answered: the mode that needs a process that goes on is refused there."""
+    told = {**VERCEL, "DATABASE_URL": "postgresql://localhost/qsops", "QSOPS_INGEST_MODE": "outbox-first"}
+    with pytest.raises(SettingsError, match="QSOPS_INGEST_MODE: on Vercel"):
+        load(told)
