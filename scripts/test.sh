@@ -21,6 +21,8 @@ if [ "${QSOPS_TESTS_WITHOUT_NODE:-}" != 1 ]; then
     esac
 fi
 
+sh scripts/postgres.sh
+
 "$bin/python" -m pytest tests -n 2 --dist loadfile --junitxml build/tests.xml
 "$bin/python" -m scripts.fidelity --results build/tests.xml
 "$bin/python" -m pytest -p nbval -c notebooks/pytest.ini --rootdir notebooks --nbval notebooks -n 2 --dist loadfile

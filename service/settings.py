@@ -22,6 +22,7 @@ __all__ = ["DEFAULT_HANDLER", "Settings", "database_url", "load"]
 
 DEFAULT_HANDLER: Final = "service.processing:handle_incoming_messaging_event"
 _SQLITE: Final = "sqlite:///"
+_DATABASES: Final = ("sqlite://", "postgresql://", "postgres://")
 LEAST_RETENTION_S: Final = 36 * 3600
 _HOST: Final = re.compile(r"\*|(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.]+\]")
 _ACCOUNT: Final = re.compile(r"[0-9]{1,40}")
@@ -140,15 +141,11 @@ class Settings(BaseSettings):
 
     @field_validator("database_url")
     @classmethod
-    def _is_sqlite(cls, value: str) -> str:
-        if not value.startswith(_SQLITE) or len(value) == len(_SQLITE):
-            raise ValueError("must look like sqlite:///path/to/service.db")
+    def _names_a_database(cls, value: str) -> str:
+        scheme, _, rest = value.partition("://")
+        if f"{scheme}://" not in _DATABASES or not rest.removeprefix("/") or (scheme == "sqlite" and rest[0] != "/"):
+            raise ValueError("must look like sqlite:///path/to/service.db or postgresql://user:password@host/database")
         return value
-
-    @property
-    def database_path(self) -> str:
-        """The SQLite file, or ``:memory:``."""
-        return self.database_url.removeprefix(_SQLITE)
 
     @cached_property
     def delivery_timeout_s(self) -> int:

@@ -1,0 +1,1 @@
+"""The schema's steps on PostgreSQL, one SQL file each, in order."""
