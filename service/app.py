@@ -29,7 +29,7 @@ from service.relay import Relay
 from service.reprocessing import Reprocessing
 from service.settings import Settings, load
 from service.store import Store, open_store
-from service.tally import Tally
+from service.tally import DELIVERIES, EVENTS, Tally
 from service.tracing import NoTracing, tracing_of_process
 from service.upkeep import Upkeep
 
@@ -82,8 +82,10 @@ def create_app(
     clock = clock or SystemClock()
     tally = Tally()
     tracing = tracing or tracing_of_process()
+    lifespan = _lifespan
     if transport is None:
         _prepare_process(settings)
+        lifespan = _lifespan_of_process
         transport = HttpTransport(settings.qstash_url, timeout_s=RELAY_PATIENCE_S)
     handler = processing.find(settings.qsops_handler)
     store = store or open_store(settings.database_url)
@@ -100,7 +102,7 @@ def create_app(
 
     # The pages about the routes are for the developer, and nobody else.
     has_docs = config.is_loopback(settings.public_host)
-    app = Front(settings.hosts, has_docs=has_docs, title="qsops service", lifespan=_lifespan)
+    app = Front(settings.hosts, has_docs=has_docs, title="qsops service", lifespan=lifespan)
     app.state.service = Service(settings, store, relay, client, tally, runner, upkeep)
     app.include_hot(webhook.router(settings, ingest, clock, tally, tracing))
     app.include_hot(consumer.router(consumer.Consumer(settings, store, runner, clock, relay, tally, tracing), gate))
@@ -145,6 +147,15 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         await service.aclose()
+
+
+@asynccontextmanager
+async def _lifespan_of_process(app: FastAPI) -> AsyncIterator[None]:
+    """As :func:`_lifespan`; the server has answered what it held by the time that the last line is written."""
+    async with _lifespan(app):
+        yield
+    counts = app.state.service.tally.counts
+    log.line("stopped", deliveries=sum(counts(DELIVERIES).values()), events=sum(counts(EVENTS).values()))
 
 
 def _add_failures(app: FastAPI) -> None:

@@ -20,6 +20,8 @@ from qsops.stack.ports import require_free
 __all__ = ["serve", "service_environment"]
 
 _APP = "service.app"
+#: For the commit and the way back of what was delivered last.
+STOP_MARGIN_S = 5
 # What a service on this machine may still be told: whose events it takes, and what handles them.
 _KEPT_LOCALLY = (
     "INSTAGRAM_APP_SECRET",
@@ -53,7 +55,16 @@ def serve(environ: Mapping[str, str], *, host: str, port: int, on_ready: Callabl
         raise SettingsError(
             f"the service needs {error.name}: install it with `pip install 'qsops[service]'`"
         ) from error
-    config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, server_header=False)
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        # What is under way is finished; by then QStash has given up on it.
+        timeout_graceful_shutdown=app.state.service.settings.delivery_timeout_s + STOP_MARGIN_S,
+    )
     _Server(config, on_ready).run()
 
 

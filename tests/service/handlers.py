@@ -1,5 +1,8 @@
 """Handlers as somebody may write them, for QSOPS_HANDLER."""
 
+import asyncio
+import os
+
 from service.processing import BlockingTransaction, Event, Permanent, RetryAfter, Transaction
 
 NOTE = "insert into other_events (event_id, kind, account, occurred_at_ms, payload) values (:id, 'note', 'a', 0, :text)"
@@ -57,6 +60,17 @@ async def retry_late(event: Event, tx: Transaction) -> None:
 
 async def retry_in_a_week(event: Event, tx: Transaction) -> None:
     raise RetryAfter(7 * 86_400)
+
+
+async def held(event: Event, tx: Transaction) -> None:
+    """Tells the port in HELD_AT that it has begun, and goes on when it hears back."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(os.environ["HELD_AT"]))
+    writer.write(b"+")
+    try:
+        await reader.readexactly(1)
+        tx.execute(NOTE, note(event, "held"))
+    finally:
+        writer.close()
 
 
 NO_FUNCTION = 7

@@ -139,6 +139,7 @@ def test_a_served_process_logs_json_and_stops_when_told(listening: socket.socket
     lines = [json.loads(line) for line in output.splitlines()]
     assert lines[0]["warning"].startswith("QSTASH_NEXT_SIGNING_KEY")
     assert lines[1] == {"log": "webhook", "accepted": 1, "duplicates": 0, "queued": 1}
+    assert lines[-1] == {"log": "stopped", "deliveries": 0, "events": 1}
 
 
 POSTS = 40
