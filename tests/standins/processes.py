@@ -27,7 +27,13 @@ class ChildProcess:
     """A child whose output is read line by line; left, it is terminated, and killed if that takes too long."""
 
     def __init__(
-        self, command: Sequence[str], *, cwd: Path, environment: Mapping[str, str] | None = None, listens: bool = False
+        self,
+        command: Sequence[str],
+        *,
+        cwd: Path,
+        environment: Mapping[str, str] | None = None,
+        listens: bool = False,
+        pass_fds: Sequence[int] = (),
     ) -> None:
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         self._process = subprocess.Popen(
@@ -39,6 +45,7 @@ class ChildProcess:
             stderr=subprocess.STDOUT,
             text=True,
             encoding="utf-8",
+            pass_fds=tuple(pass_fds),
         )
         self._lines: queue.Queue[str | None] = queue.Queue()
         self._heard: list[str] = []
