@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from sqlite3 import Connection
 from typing import Any, Final
 
@@ -10,13 +11,14 @@ from qsops.engine.core.limits import FlowLimits, Window
 from qsops.models import FlowControl, FlowKey
 
 __all__ = [
-    "count_late_call",
+    "count_call",
     "current_window",
     "due_flows",
     "flow_named",
     "flow_number",
     "flows",
     "forget_idle",
+    "give_back",
     "keep_window",
     "key_of",
     "limits_of",
@@ -48,14 +50,11 @@ _FORGET: Final = """
 """
 _NUMBER: Final = "select flow from flow_keys where account = ? and key = ?"
 _LIMITS: Final = "select parallelism, rate, period_s, paused, window_ms, window_count from flow_keys where flow = ?"
+#: A count below 0 is of a window that has not begun.
 _KEEP: Final = "update flow_keys set window_ms = ?, window_count = ? where flow = ?"
 #: An index knows those with ``passed > 0``; whoever wants a part of them has to say so.
 _UNDER_WAY: Final = "select count(*) from gated where flow = ? and passed > 0"
-#: What was taken back meanwhile will not be called.
-_NOT_CALLED: Final = """
-    select count(*) from gated g join progress p on p.message = g.message
-    where g.flow = ? and g.passed > 0 and g.passed = 1 and p.cancel_requested_ms is null
-"""
+_NOT_CALLED: Final = "select count(*) from gated where flow = ? and passed > 0 and passed = 1"
 _WAKE: Final = "update flow_keys set wake_ms = ? where flow = ? and wake_ms is not ?"
 _NEXT: Final = "select min(wake_ms) from flow_keys where wake_ms is not null"
 _DUE: Final = "select flow from flow_keys where wake_ms is not null and wake_ms <= ? order by wake_ms, flow"
@@ -104,7 +103,7 @@ def flow_named(connection: Connection, account: int, key: str, now_ms: int) -> F
 def limits_of(connection: Connection, flow: int) -> tuple[FlowLimits, Window]:
     """Limits of a key, and its latest window."""
     parallelism, rate, period_s, paused, start_ms, count = connection.execute(_LIMITS, (flow,)).fetchone()
-    return FlowLimits(parallelism, rate, period_s, bool(paused)), Window(start_ms, count)
+    return FlowLimits(parallelism, rate, period_s, bool(paused)), Window(start_ms, abs(count), count >= 0)
 
 
 def current_window(connection: Connection, flow: int, limits: FlowLimits, latest: Window, now_ms: int) -> Window:
@@ -113,22 +112,31 @@ def current_window(connection: Connection, flow: int, limits: FlowLimits, latest
     Who passed in the last window and was not called in it will be called in this one, so it counts here again: the rate
     is of calls, and a driver without room may be late.
     """
-    if not limits.is_over(latest, now_ms):
-        return latest
-    (carried,) = connection.execute(_NOT_CALLED, (flow,)).fetchone()
-    return Window(now_ms, carried)
+    return latest if not limits.is_over(latest, now_ms) else Window(now_ms, _not_called(connection, flow))
 
 
-def count_late_call(connection: Connection, flow: int, now_ms: int) -> None:
-    """One was called now that may have passed in a window that is over: then it is the first of the next."""
+def count_call(connection: Connection, flow: int, at_ms: int) -> int | None:
+    """One who had passed was called; if that changes when the next one may pass, the moment to look at the key for."""
     limits, latest = limits_of(connection, flow)
-    if limits.rate is not None and limits.is_over(latest, now_ms):
-        window = current_window(connection, flow, limits, latest, now_ms)
-        keep_window(connection, flow, Window(window.start_ms, window.count + 1))
+    not_called = _not_called(connection, flow) if limits.is_over(latest, at_ms) else 0
+    window = limits.after_call(latest, at_ms, not_called)
+    if window == latest:
+        return None
+    keep_window(connection, flow, window)
+    is_same = (window.start_ms, window.count) == (latest.start_ms, latest.count)
+    return None if limits.rate is None or is_same else window.start_ms
+
+
+def give_back(connection: Connection, flow: int) -> None:
+    """One who had passed will not be called."""
+    _, latest = limits_of(connection, flow)
+    keep_window(connection, flow, replace(latest, count=max(0, latest.count - 1)))
 
 
 def keep_window(connection: Connection, flow: int, window: Window) -> None:
-    """The calls that the window of a key has seen."""
+    """The calls that the window of a key has seen; one that has not begun, and that nobody may begin, is none."""
+    if not window.begun:
+        window = Window(window.start_ms if window.count else 0, -window.count)
     connection.execute(_KEEP, (window.start_ms, window.count, flow))
 
 
@@ -154,10 +162,15 @@ def due_flows(connection: Connection, now_ms: int) -> list[int]:
     return [flow for (flow,) in connection.execute(_DUE, (now_ms,))]
 
 
+def _not_called(connection: Connection, flow: int) -> int:
+    (count,) = connection.execute(_NOT_CALLED, (flow,)).fetchone()
+    return int(count)
+
+
 def _flow_key(row: Sequence[Any], now_ms: int) -> FlowKey:
     key, parallelism, rate, period_s, paused, start_ms, count, pinned_parallelism, pinned_rate, *counts = row
     waiting, passed, not_called = counts
-    limits, window = FlowLimits(parallelism, rate, period_s), Window(start_ms, count)
+    limits, window = FlowLimits(parallelism, rate, period_s), Window(start_ms, abs(count))
     if limits.is_over(window, now_ms):
         window = Window(now_ms, not_called)
     return FlowKey(

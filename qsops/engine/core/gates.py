@@ -11,7 +11,16 @@ from collections.abc import Sequence
 from sqlite3 import Connection
 from typing import Any, Final, NamedTuple
 
-from qsops.engine.core.flow import count_late_call, current_window, keep_window, key_of, limits_of, under_way, wake_at
+from qsops.engine.core.flow import (
+    count_call,
+    current_window,
+    give_back,
+    keep_window,
+    key_of,
+    limits_of,
+    under_way,
+    wake_at,
+)
 from qsops.engine.core.limits import Window
 from qsops.engine.core.queues import forget_if_empty, room_of
 from qsops.models import Message
@@ -21,8 +30,10 @@ __all__ = ["arrive_due", "begin", "enrol", "leave", "open_flow", "open_queue", "
 #: How many messages pass, or arrive, in one call: each holds up whoever waits for the next commit.
 _AT_ONCE: Final = 500
 
+_MAY_BE_CALLED: Final = 1
+
 _ENROL: Final = "insert into gated (message, queue, flow, place) values (?, ?, ?, ?)"
-_READ: Final = "select message, queue, flow, place from gated where message = ?"
+_READ: Final = "select message, queue, flow, place, passed from gated where message = ?"
 _KNOCK: Final = "update progress set stage = 1, gated = 1, due_ms = ? where message = ?"
 #: Behind all who wait there. Whoever was brought back stands before them, under a ticket below 1.
 _AT_QUEUE: Final = """
@@ -53,11 +64,11 @@ _KNOCKING: Final = """
 _PLACES: Final = "select count(distinct place) from gated where queue = ? and place is not null"
 #: Who held a place as the queue was paused goes on first.
 _NEXT_WITH_PLACE: Final = """
-    select message, queue, flow, place from gated where queue = ? and place is not null and waits = 1
+    select message, queue, flow, place, passed from gated where queue = ? and place is not null and waits = 1
     order by place limit 1
 """
 _NEXT_IN_QUEUE: Final = """
-    select message, queue, flow, place from gated where queue = ? and waits = 1 and place is null
+    select message, queue, flow, place, passed from gated where queue = ? and waits = 1 and place is null
     order by ticket limit 1
 """
 _NEXT_AT_FLOW: Final = "select message from gated where flow = ? and waits = 2 order by ticket limit ?"
@@ -70,6 +81,8 @@ class _Gated(NamedTuple):
     queue: int | None
     flow: int | None
     place: int | None
+    #: 1, it may be called; 2, it was.
+    passed: int = 0
 
     @property
     def reports(self) -> bool:
@@ -119,8 +132,8 @@ def begin(connection: Connection, seqs: Sequence[int], now_ms: int) -> None:
     """Attempts of those that had passed were started, whoever was to be brought back meanwhile."""
     for seq in seqs:
         for (flow,) in connection.execute(_BEGIN, (seq,)).fetchall():
-            if flow is not None:
-                count_late_call(connection, flow, now_ms)
+            if flow is not None and (from_ms := count_call(connection, flow, now_ms)) is not None:
+                open_flow(connection, flow, from_ms)
         connection.execute(_GOES, (seq,))
 
 
@@ -139,6 +152,8 @@ def leave(connection: Connection, seq: int, now_ms: int) -> None:
         return
     connection.execute(_DELETE, (seq,))
     if gated.flow is not None:
+        if gated.passed == _MAY_BE_CALLED:
+            give_back(connection, gated.flow)
         open_flow(connection, gated.flow, now_ms)
     if gated.queue is not None:
         open_queue(connection, gated.queue, now_ms)
@@ -173,14 +188,18 @@ def open_flow(connection: Connection, flow: int, now_ms: int) -> None:
     waiting = [seq for (seq,) in connection.execute(_NEXT_AT_FLOW, (flow, most + 1))]
     passing = waiting[:most]
     _pass(connection, passing, now_ms)
-    window = Window(window.start_ms, window.count + len(passing))
+    window = window.with_passing(len(passing), latest)
     if window.count and window != latest:
-        # Not before its first call: who waits for something else begins no window.
+        # Who waits for something else begins no window.
         keep_window(connection, flow, window)
     rest = len(waiting) > len(passing)
     if rest and len(passing) == _AT_ONCE:
         # More than one call may take: the rest comes at once, in the next.
         return wake_at(connection, flow, now_ms)
+    if limits.is_over(window, now_ms):
+        # It awaits its first call, and ends no sooner than if that came now. The driver who makes that call is not told
+        # what follows from it, so he looks again then.
+        window = Window(now_ms, window.count)
     return wake_at(connection, flow, limits.opens_ms(window) if rest else None)
 
 

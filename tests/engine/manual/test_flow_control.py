@@ -4,6 +4,11 @@ from typing import Any
 import pytest
 
 from qsops.clock import EPOCH_MS, ManualClock
+from qsops.engine.core.agenda import next_gate_ms, run_chores
+from qsops.engine.core.attempts import Attempt
+from qsops.engine.core.due import due
+from qsops.engine.core.settlement import start
+from qsops.engine.core.terms import Terms
 from qsops.engine.deliveries.scripted import ScriptedReceiver
 from qsops.engine.embedded import Embedded
 from tests.engine.caller import TOKENS, Caller, option_headers
@@ -40,6 +45,46 @@ def times(receiver: ScriptedReceiver) -> list[int]:
 
 def arrivals(receiver: ScriptedReceiver) -> list[str]:
     return [got.body.decode() for got in receiver.received]
+
+
+async def full(clock: ManualClock, until: str) -> Embedded:
+    """An engine whose account has as much under way as it may."""
+    engine = Embedded(clock=clock, quota="free")
+    engine.receiver("https://slow.test/", f"200 after={until}")
+    for _ in range(10):
+        await Caller(engine.send).publish("https://slow.test/")
+    await engine.advance(0)
+    return engine
+
+
+def now_ms(engine: Embedded) -> int:
+    return engine.clock.now_ms() - EPOCH_MS
+
+
+def next_look_ms(engine: Embedded) -> int:
+    """When time alone changes something for whoever waits at a gate."""
+    at_ms = engine._engine.database.read(next_gate_ms)
+    assert at_ms is not None
+    return at_ms - EPOCH_MS
+
+
+def attempts_due(engine: Embedded) -> list[Attempt]:
+    """Those that a driver may start, or has started."""
+    at_ms = engine.clock.now_ms()
+    return engine._engine.database.read(lambda connection: due(connection, at_ms, limit=10, in_flight={})).attempts
+
+
+async def look_around(engine: Embedded) -> None:
+    """What a driver does when something falls due."""
+    own, at_ms = engine._engine, engine.clock.now_ms()
+    await own.database.submit(
+        lambda connection: run_chores(connection, at_ms, Terms(own.plan, own.ids, own.daily_limit))
+    )
+
+
+async def write_down(engine: Embedded, attempts: list[Attempt], at_ms: int) -> None:
+    """They were started ``at_ms``."""
+    await engine._engine.database.submit(lambda connection: start(connection, attempts, EPOCH_MS + at_ms))
 
 
 async def test_no_period_sees_more_calls_than_the_rate(engine: Embedded, caller: Caller):
@@ -421,6 +466,90 @@ async def test_a_late_call_begins_a_window(clock: ManualClock):
     await engine.aclose()
 
 
+async def test_nobody_is_called_in_a_window_that_has_not_begun(clock: ManualClock):
+    """While nobody of those who have passed is called, no window ends: the next one goes a period after the first."""
+    engine = await full(clock, until="15s")
+    receiver = engine.receiver(URL, "200 after=10m")
+    await publish_numbers(Caller(engine.send), 4, "rate=2, period=10s")
+    await engine.settle()
+    assert times(receiver) == [15_000, 15_000, 25_000, 25_000]
+    await engine.aclose()
+
+
+async def test_who_has_passed_and_is_taken_back_gives_his_call_back(engine: Embedded, caller: Caller):
+    """He is not called, so the window has seen no call, and the next one waits for nothing."""
+    receiver = engine.receiver(URL)
+    ids = await publish_numbers(caller, 3, "rate=1, period=10s")
+    await caller.ask("DELETE", f"/v2/messages/{ids[0]}")
+    await engine.settle()
+    assert (arrivals(receiver), times(receiver)) == (["1", "2"], [0, 10_000])
+
+
+async def test_who_is_taken_back_while_there_is_no_room_gives_his_call_back(clock: ManualClock):
+    """The next one goes as soon as there is room, however often the period has passed without a call."""
+    engine = await full(clock, until="25s")
+    receiver, caller = engine.receiver(URL), Caller(engine.send)
+    ids = await publish_numbers(caller, 2, "rate=1, period=10s")
+    await engine.advance(22_000)
+    await caller.ask("DELETE", f"/v2/messages/{ids[0]}")
+    await engine.settle()
+    assert (arrivals(receiver), times(receiver)) == (["1"], [25_000])
+    await engine.aclose()
+
+
+async def test_a_reset_window_begins_without_a_call(engine: Embedded, caller: Caller):
+    """Its period starts with the reset, and a call in it does not move it."""
+    receiver = engine.receiver(URL)
+    await publish(caller, "rate=1, period=10s")
+    await engine.advance(5_000)
+    await act(caller, "resetRate")
+    await engine.advance(4_000)
+    await publish_numbers(caller, 2, "rate=1, period=10s")
+    await engine.settle()
+    assert times(receiver) == [0, 9_000, 15_000]
+
+
+async def test_a_first_call_that_is_known_late_begins_its_window(engine: Embedded, caller: Caller, clock: ManualClock):
+    """A driver writes down what he has started a moment later: the window is that of the call, and ends in time."""
+    await publish_numbers(caller, 2, "rate=1, period=10s")
+    (called,) = attempts_due(engine)
+    clock.advance(10_000)
+    await look_around(engine)
+    assert next_look_ms(engine) == 20_000
+    await write_down(engine, [called], 9_000)
+    assert (attempts_due(engine)[1:], next_look_ms(engine)) == ([], 19_000)
+    clock.advance(9_000)
+    await look_around(engine)
+    assert [attempt.message.body for attempt in attempts_due(engine)] == [b"0", b"1"]
+
+
+async def test_a_last_call_that_is_known_late_takes_none_of_the_next_window(
+    engine: Embedded, caller: Caller, clock: ManualClock
+):
+    """Until it is known it counts in both; then somebody else goes in its stead, and waits for no other period."""
+    await publish_numbers(caller, 5, "rate=2, period=10s")
+    first, last = attempts_due(engine)
+    await write_down(engine, [first], 0)
+    clock.advance(10_000)
+    await look_around(engine)
+    assert [attempt.message.body for attempt in attempts_due(engine)] == [b"0", b"1", b"2"]
+    await write_down(engine, [last], 9_999)
+    assert [attempt.message.body for attempt in attempts_due(engine)] == [b"0", b"1", b"2", b"3"]
+    assert next_look_ms(engine) == 20_000
+
+
+async def test_a_key_is_looked_at_once_a_period(clock: ManualClock):
+    """However long those who have passed are not called: nothing looks again and again for the first of them."""
+    engine = await full(clock, until="1h")
+    await publish_numbers(Caller(engine.send), 3, "rate=1, period=10s")
+    looks = []
+    for _ in range(4):
+        await engine.advance(next_look_ms(engine) - now_ms(engine))
+        looks.append(next_look_ms(engine))
+    assert looks == [20_000, 30_000, 40_000, 50_000]
+    await engine.aclose()
+
+
 async def test_who_waits_for_a_pause_begins_no_window(engine: Embedded, caller: Caller):
     """A window begins with a call: one that was only wished for while its key was paused is none."""
     receiver = engine.receiver(URL)
@@ -448,8 +577,8 @@ async def test_a_long_wait_list_goes_in_order(engine: Embedded, caller: Caller):
     ]
     await publish(caller, "rate=10000", b"first")
     await act(caller, "pause")
-    for start in range(0, len(items), 100):
-        await caller.ask("POST", "/v2/batch", items[start : start + 100])
+    for first in range(0, len(items), 100):
+        await caller.ask("POST", "/v2/batch", items[first : first + 100])
     await act(caller, "resume")
     await engine.settle()
     assert arrivals(receiver) == ["first", *(str(number) for number in range(1_200))]
