@@ -6,7 +6,7 @@ RUN python -m venv /opt/qsops
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY qsops qsops
 COPY service service
-RUN /opt/qsops/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt '.[service]'
+RUN /opt/qsops/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt '.[service,postgres]'
 
 FROM python:3.13-slim-bookworm
 

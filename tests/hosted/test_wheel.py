@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.postgres import cluster
 from qsops.clock import SystemClock
 from tests.standins.hosted import HostedQStash
 
@@ -74,8 +75,8 @@ def installed(wheel: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def service(wheel: Path) -> Path:
-    """The bin folder of a clean environment with the service and no other extra."""
-    return install(wheel, "service")
+    """The bin folder of a clean environment with what is deployed: the service and its driver for PostgreSQL."""
+    return install(wheel, "service,postgres")
 
 
 def install(wheel: Path, extra: str) -> Path:
@@ -171,3 +172,12 @@ def test_the_function_answers(service: Path, tmp_path: Path):
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1]) == [[200, 403, 503], []]
     assert "secret" not in done.stdout
+
+
+def test_the_function_stores_what_qstash_does_not_take(service: Path, tmp_path: Path):
+    """With PostgreSQL, and QStash away, a signed POST is answered 200: the slim installation has all it needs."""
+    with cluster() as postgres:
+        told = {"DATABASE_URL": postgres.create("function"), "QSTASH_URL": "http://127.0.0.1:1"}
+        done = run([service / "python", "-c", FUNCTION, ROOT / "api/index.py"], tmp_path, **VERCEL, **told)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == [[200, 403, 200], []]

@@ -142,7 +142,7 @@ def test_vercel_finds_the_app_and_what_it_needs():
     assigned = [target.id for node in tree.body if isinstance(node, ast.Assign) for target in node.targets]  # type: ignore[attr-defined]
     assert assigned == ["app"]
     manifest = tomllib.loads((ROOT / entry).with_name("pyproject.toml").read_text())
-    assert manifest["project"]["dependencies"] == ["qsops[service]"]
+    assert manifest["project"]["dependencies"] == ["qsops[service,postgres]"]
     assert manifest["tool"]["uv"]["sources"] == {"qsops": {"path": ".."}}
     assert told["functions"][entry]["maxDuration"] > 30
 
