@@ -29,6 +29,7 @@ WEBHOOK_PATH: Final = "/api/webhooks/instagram"
 BODY_LIMIT: Final = 16 * 1024 * 1024
 #: Ids of events for another account that one line of the log names.
 IDS_LOGGED: Final = 20
+_SIGNATURE_HEADER: Final = SIGNATURE_HEADER.lower().encode()
 HANDSHAKE_REFUSED: Final = "the verify token is not ours"
 SIGNATURE_REFUSED: Final = "the signature does not hold"
 
@@ -55,7 +56,7 @@ def router(
     async def receive(request: Request) -> Response:
         """Everything of a POST is published or in the outbox before Meta is answered 200."""
         body = await read_body(request, BODY_LIMIT)
-        if not signature_holds(app_secret, body, _single(request.headers.getlist(SIGNATURE_HEADER))):
+        if not signature_holds(app_secret, body, _signature(request)):
             tally.refuse(Refusal(clock.now_ms(), WEBHOOK_PATH, "signature", SIGNATURE_REFUSED))
             log.fault("refused", route=WEBHOOK_PATH, cause="signature", bytes=len(body))
             return refusal(403, SIGNATURE_REFUSED)
@@ -82,9 +83,10 @@ def router(
     return routes
 
 
-def _single(values: Sequence[str]) -> str | None:
-    """The one value of a header; of several nobody can say which is meant."""
-    return values[0] if len(values) == 1 else None
+def _signature(request: Request) -> str | None:
+    """The one value of its header; of several nobody can say which is meant."""
+    values = [value for name, value in request.scope["headers"] if name == _SIGNATURE_HEADER]
+    return values[0].decode("latin-1") if len(values) == 1 else None
 
 
 def _parted(events: list[Event], accounts: frozenset[str] | None) -> tuple[list[Event], list[Event]]:

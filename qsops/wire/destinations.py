@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote
 
@@ -17,6 +18,8 @@ _FOLDED: Final = re.compile(r"(https?):/(?=[^/])", re.IGNORECASE)
 _ESCAPED: Final = re.compile(r"https?%3a", re.IGNORECASE)
 
 
+# Whoever publishes much has few destinations.
+@lru_cache(maxsize=64)
 def target_of(destination: str) -> tuple[str, str]:
     """The rest of a path, and the query, of a request about ``destination``.
 
