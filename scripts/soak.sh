@@ -12,5 +12,11 @@ QSOPS_TESTS_SIMULATION=40 "$bin/python" -m pytest tests/engine/simulation -q -n 
 echo "soak: fuzzing the HTTP face from its own document"
 QSOPS_TESTS_FUZZ_EXAMPLES=2000 "$bin/python" -m pytest tests/engine/served/test_fuzz.py -q
 
+echo "soak: fuzzing the service, its parsers and its verifier"
+QSOPS_TESTS_FUZZ_EXAMPLES=3000 "$bin/python" -m pytest tests/service/attack/test_parsers.py tests/service/attack/test_app.py -q
+
+echo "soak: the service and its database, killed under load"
+"$bin/python" -m scripts.soak_service --rounds 20 --seed 1
+
 echo "soak: an hour under load, and flat memory"
 "$bin/python" -m scripts.soak_memory --minutes 60

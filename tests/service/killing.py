@@ -16,6 +16,9 @@ from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import urlencode
 
+import psycopg
+
+from bench.postgres import Cluster
 from qsops.clock import ManualClock, SeededIds
 from qsops.config import DEV_USERS
 from service.instagram import updates
@@ -50,6 +53,7 @@ server.run(sockets=[listening])
 """
 #: A delivery in twenty goes wrong, two of five of these after it has taken effect; and a publish in twenty.
 FAULTS: Final = ("503 2%", "reset 1%", "reset 2% after=true", "engine 503 5%")
+COUNTED: Final = "select event_id from counted"
 EFFECTS: Final = "create table if not exists counted (event_id varchar(200) not null)"
 
 
@@ -78,10 +82,11 @@ class Count:
 class Town:
     """Engine, service and senders; left, all of them are ended."""
 
-    def __init__(self, folder: Path, *, database: str | None = None, mode: str = "direct", seed: int = 0) -> None:
+    def __init__(self, folder: Path, *, cluster: Cluster | None = None, mode: str = "direct", seed: int = 0) -> None:
         self._folder = folder
-        self.database = database or f"sqlite:///{folder / 'service.db'}"
+        self._cluster = cluster
         self._mode = mode
+        self._database = _Postgres(cluster) if cluster else _Sqlite(folder / "service.db")
         self._random = SeededIds(ManualClock(), seed)
         self._seed = seed
         self._running = ExitStack()
@@ -121,7 +126,7 @@ class Town:
             "INSTAGRAM_APP_SECRET": APP_SECRET,
             "INSTAGRAM_VERIFY_TOKEN": "v",
             "INTERNAL_API_TOKEN": "i",
-            "DATABASE_URL": self.database,
+            "DATABASE_URL": self._database.url,
             "QSOPS_HANDLER": "tests.service.killing:counting",
             "QSOPS_INGEST_MODE": self._mode,
             "QSOPS_RETRIES": "100",
@@ -131,19 +136,22 @@ class Town:
         self._service = _Service(self._listening, settings, self._folder)
 
     def storm(self, posts: int, kills: int, *, each: int = 4) -> frozenset[str]:
-        """Send ``posts`` signed POSTs of ``each`` events and kill the service ``kills`` times; the events received."""
+        """Send ``posts`` signed POSTs of ``each`` events; the events received.
+
+        Meanwhile kill ``kills`` times, the service or, where it is a server, the database in turn.
+        """
         senders = _Senders(self, posts, each)
         for number in range(kills):
             after = (number + self._random.uniform()) / kills * posts
             until(lambda after=after: senders.answered >= after or None, f"{after:.0f} answers", END_WITHIN_S, 0.002)
-            self.kill()
-            self.start()
+            if self._cluster and number % 2:
+                self._cluster.kill()
+                self._cluster.start()
+            else:
+                self._service.kill()
+                self.start()
+            self.kills += 1
         return senders.join()
-
-    def kill(self) -> None:
-        """SIGKILL the service, wherever it is."""
-        self._service.kill()
-        self.kills += 1
 
     def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Any:
         """The JSON of an answer of 200. :raises OSError: when there is none, or another."""
@@ -173,7 +181,7 @@ class Town:
         self.engine.ask("DELETE", "/qsops/faults")
         ledger = self.ledger()
         processed = frozenset(event for event, state in ledger.items() if state == "processed")
-        return Count(received, self._published(), processed, Counter(self._effects()))
+        return Count(received, self._published(), processed, Counter(self._database.effects()))
 
     def _is_quiet(self, received: frozenset[str]) -> bool:
         try:
@@ -187,16 +195,39 @@ class Town:
         found: set[str] = set()
         cursor = ""
         while True:
-            query = urlencode({"count": 1000, "state": "DELIVERED", **({"cursor": cursor} if cursor else {})})
+            query = urlencode({"count": 1000, "state": "CREATED", **({"cursor": cursor} if cursor else {})})
             page = self.engine.ask("GET", f"/v2/events?{query}")
             found |= {value for event in page["events"] for value in event["header"].get("Qsops-Event-Id", ())}
             cursor = page.get("cursor") or ""
             if not cursor:
                 return frozenset(found)
 
-    def _effects(self) -> list[str]:
-        with closing(sqlite3.connect(self.database.removeprefix("sqlite:///"))) as connection:
-            return [row[0] for row in connection.execute("select event_id from counted")]
+
+class _Sqlite:
+    """The file of a service."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.url = f"sqlite:///{path}"
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute(EFFECTS)
+
+    def effects(self) -> list[str]:
+        with closing(sqlite3.connect(self._path)) as connection:
+            return [row[0] for row in connection.execute(COUNTED)]
+
+
+class _Postgres:
+    """A database of a cluster that may be killed."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.url = cluster.create("town")
+        with psycopg.connect(self.url) as connection:
+            connection.execute(EFFECTS)
+
+    def effects(self) -> list[str]:
+        with psycopg.connect(self.url) as connection:
+            return [row[0] for row in connection.execute(COUNTED)]
 
 
 class _Service(ChildProcess):
