@@ -10,7 +10,7 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
-from bench import publishing, startup
+from bench import publishing, pulling, startup
 from bench.engine import accepting, backlog, delivery, idle, logs
 from bench.frame import Result, Row, run_row
 
@@ -18,6 +18,7 @@ ROWS: tuple[Row, ...] = (
     startup.IMPORT,
     startup.HELP,
     publishing.ROW,
+    pulling.ROW,
     delivery.ROW,
     *accepting.ROWS,
     *backlog.ROWS,

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -14,7 +13,8 @@ import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench.frame import ROOT, Contender, Peer, Row
+from bench.frame import Contender, Peer, Row
+from bench.served import served
 
 _DELAY_MS = 30
 _DESTINATION = "https://consumer.example.com/hook"
@@ -69,21 +69,7 @@ def sdk_batch(count: int, url: str) -> float:
 
 def with_stub() -> tuple[Sequence[str], Callable[[], None]]:
     """Start the stub in a process of its own; its URL, and how to end it."""
-    stub = subprocess.Popen(
-        [sys.executable, "-m", "bench.stub", str(_DELAY_MS)],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert stub.stdin
-    assert stub.stdout
-    port = int(stub.stdout.readline())
-
-    def end() -> None:
-        stub.communicate(timeout=30)
-
-    return [f"http://127.0.0.1:{port}"], end
+    return served("bench.stub", str(_DELAY_MS))
 
 
 ROW = Row(

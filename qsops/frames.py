@@ -8,7 +8,7 @@ they do on the wire, where a label cannot hold a comma.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -16,11 +16,27 @@ import pyarrow as pa
 
 from qsops.models import Headers, LogEntry
 
-__all__ = ["ATTEMPTS", "BODIES", "LOGS", "MESSAGES", "cast", "logs", "of_table"]
+__all__ = [
+    "ATTEMPTS",
+    "BODIES",
+    "ENTRIES",
+    "LOGS",
+    "MESSAGES",
+    "cast",
+    "entries",
+    "entry_table",
+    "logs",
+    "logs_of",
+    "of_table",
+]
 
 _TIME = pa.timestamp("us", "UTC")
+_MILLIS = pa.timestamp("ms", "UTC")
+#: A time in milliseconds must fit as microseconds.
+_LARGEST = 9 * 10**15
 
-LOGS = pa.schema(
+#: A log entry by itself; among others it has a number, too.
+ENTRIES = pa.schema(
     [
         ("time", _TIME),
         ("message_id", pa.string()),
@@ -39,9 +55,9 @@ LOGS = pa.schema(
         ("retry_delay_expression", pa.string()),
         ("flow_control_key", pa.string()),
         ("caller_ip", pa.string()),
-        ("seq", pa.int64()),
     ]
 )
+LOGS = ENTRIES.append(pa.field("seq", pa.int64()))
 
 #: What ``bodies=True`` adds: headers as ``Name: value`` lines, bodies as text (or base64 where they are no UTF-8).
 BODIES = pa.schema(
@@ -106,18 +122,62 @@ def of_table(table: pa.Table, schema: pa.Schema) -> pd.DataFrame:
     return frame
 
 
-def logs(entries: Iterable[LogEntry], bodies: bool = False) -> pd.DataFrame:
-    """Log entries as a frame of :data:`LOGS` (and :data:`BODIES`), oldest first.
+def entry_table(columns: Mapping[str, Sequence[Any]], *, bodies: bool = False) -> pa.Table:
+    """Columns of :data:`ENTRIES` (and :data:`BODIES`) as a table; times are unix milliseconds.
+
+    :raises pyarrow.ArrowException, OverflowError, UnicodeError: when a value does not fit its column.
+    """
+    schema = _with_bodies(ENTRIES) if bodies else ENTRIES
+    arrays = [
+        pa.array(columns[field.name], _MILLIS).cast(_TIME)
+        if field.type == _TIME
+        else pa.array(columns[field.name], field.type)
+        for field in schema
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def entries(found: Iterable[LogEntry], *, bodies: bool = False) -> pa.Table:
+    """Log entries as a table of :data:`ENTRIES` (and :data:`BODIES`), in their order.
+
+    What no column can hold is kept as well as it can be: half of a surrogate pair as U+FFFD, a number that is larger
+    than any time as a missing one.
+    """
+    rows = [_row(entry, bodies) for entry in found]
+    names = _with_bodies(ENTRIES).names if bodies else ENTRIES.names
+    columns = {name: [row[name] for row in rows] for name in names}
+    try:
+        return entry_table(columns, bodies=bodies)
+    except (pa.ArrowException, OverflowError, UnicodeError):
+        fitting = {name: list(map(_fitting, values)) for name, values in columns.items()}
+        fitting["time"] = [time or 0 for time in fitting["time"]]
+        return entry_table(fitting, bodies=bodies)
+
+
+def logs_of(tables: Sequence[pa.Table], *, bodies: bool = False) -> pd.DataFrame:
+    """Tables of entries, the oldest first, as one frame of :data:`LOGS` (and :data:`BODIES`), oldest first.
 
     ``seq`` numbers entries of equal message, time and state from 0, in the order in which they came.
     """
-    rows = [_row(entry, bodies) for entry in entries]
-    schema = pa.unify_schemas([LOGS, BODIES]) if bodies else LOGS
-    frame = pd.DataFrame(rows, columns=schema.names)
-    frame["time"] = pd.to_datetime(frame["time"], unit="ms", utc=True)
-    frame["next_delivery_at"] = pd.to_datetime(frame["next_delivery_at"], unit="ms", utc=True)
+    schema = _with_bodies(ENTRIES) if bodies else ENTRIES
+    frame = of_table(pa.concat_tables([schema.empty_table(), *tables]), schema)
     frame["seq"] = frame.groupby(["message_id", "time", "state"], dropna=False).cumcount()
-    return cast(frame.sort_values("time", kind="stable"), schema)
+    return cast(frame.sort_values("time", kind="stable"), _with_bodies(LOGS) if bodies else LOGS)
+
+
+def logs(found: Iterable[LogEntry], bodies: bool = False) -> pd.DataFrame:
+    """Log entries, the oldest first, as :func:`logs_of` makes a frame of their table."""
+    return logs_of([entries(found, bodies=bodies)], bodies=bodies)
+
+
+def _with_bodies(schema: pa.Schema) -> pa.Schema:
+    return pa.unify_schemas([schema, BODIES])
+
+
+def _fitting(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode(errors="surrogatepass").decode(errors="replace")
+    return value if value is None or abs(value) < _LARGEST else None
 
 
 def _row(entry: LogEntry, bodies: bool) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from qsops.client.core import DEFAULT_POLICY, Asking, RetryPolicy
+from qsops.client.pace import Pace
 from qsops.client.transport import Transport
 from qsops.clock import Clock, Ids
 from qsops.errors import ServiceError, SettingsError
@@ -34,7 +35,6 @@ __all__ = ["Client"]
 Sleep = Callable[[float], Awaitable[object]]
 
 _MADE_ID: Final = "qsops-"
-_BURST_WINDOW_S: Final = 1.0
 
 
 class Client:
@@ -60,8 +60,12 @@ class Client:
         self._ids = ids
         self._sleep = sleep
         self._policy = policy
-        #: The per-second limit as the latest answer advertised it, for whoever paces many requests.
-        self.burst_limit: BurstLimit | None = None
+        self._pace = Pace(clock, sleep)
+
+    @property
+    def burst_limit(self) -> BurstLimit | None:
+        """The per-second limit as the latest answer advertised it."""
+        return self._pace.limit
 
     async def publish(self, message: Publish) -> list[Receipt]:
         """Publish or enqueue one message: one receipt, or one for each endpoint of a URL group.
@@ -83,6 +87,12 @@ class Client:
             result if isinstance(result, ItemError) else self._as_asked(item, result)
             for item, result in zip(items, results, strict=True)
         ]
+
+    async def log_page(
+        self, which: LogFilter, cursor: str | None = None, count: int | None = None, path: str = logs.EVENTS_PATH
+    ) -> Response:
+        """The answer that :meth:`logs` reads, once the burst limit lets it: for whoever asks for many at once."""
+        return await self.ask(logs.logs_request(which, cursor, count, path), repeatable=True, paced=True)
 
     async def logs(
         self, which: LogFilter, cursor: str | None = None, count: int | None = None, path: str = logs.EVENTS_PATH
@@ -162,19 +172,6 @@ class Client:
         """Make the next key current and a new one next. Never asked twice: two rotations break every receiver."""
         return keys.parse_keys(await self.ask(keys.rotate_request(), repeatable=False))
 
-    async def pace(self) -> None:
-        """Wait for the burst limit's reset, if the latest answer said that this second has no request left.
-
-        For whoever sends many: a 429 that never comes costs nobody a request.
-        """
-        limit = self.burst_limit
-        if limit is None or limit.remaining > 0 or limit.reset_at_s is None:
-            return
-        wait_s = limit.reset_at_s - self._clock.now_ms() / 1000
-        if wait_s > 0:
-            # The window is a second: a clock that is set wrong shall not make it an hour.
-            await self._sleep(min(wait_s, _BURST_WINDOW_S))
-
     async def aclose(self) -> None:
         """Close the transport."""
         await self._transport.aclose()
@@ -190,20 +187,27 @@ class Client:
             return receipts
         return [replace(receipt, deduplicated=False) for receipt in receipts]
 
-    async def ask(self, request: Request, *, repeatable: bool) -> Response:
-        """Send what the wire built, for whatever has no verb here; see :mod:`qsops.client.core` for ``repeatable``."""
+    async def ask(self, request: Request, *, repeatable: bool, paced: bool = False) -> Response:
+        """Send what the wire built, for whatever has no verb here; see :mod:`qsops.client.core` for ``repeatable``.
+
+        One that is ``paced`` waits for its turn under the burst limit.
+        """
         signed = replace(request, headers=(self._authorization, *request.headers))
         asking = Asking(self._policy, repeatable=repeatable)
         while True:
             try:
-                return await self._once(signed)
+                return await (self._in_turn(signed) if paced else self._once(signed))
             except ServiceError as error:
                 wait_s = asking.wait_s(error, now_ms=self._clock.now_ms(), jitter=self._ids.uniform())
             await self._sleep(wait_s)
 
+    async def _in_turn(self, request: Request) -> Response:
+        async with self._pace.turn():
+            return await self._once(request)
+
     async def _once(self, request: Request) -> Response:
         answer = await self._transport.send(request)
-        self.burst_limit = ratelimit(answer.headers) or self.burst_limit
+        self._pace.told(ratelimit(answer.headers))
         raise_for_status(answer)
         return answer
 

@@ -6,22 +6,24 @@ pandas is loaded by the first of them, since it takes as long as all the rest of
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qsops.clock import utc
-from qsops.models import LogEntry, LogFilter
+from qsops.models import LogFilter
 from qsops.session.progress import reporting
 from qsops.session.windows import Moment, Texts, log_filter
 from qsops.session.wiring import Wiring
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
     from qsops.trace import Timeline
 
 __all__ = ["Reading"]
 
-_Pull = Callable[..., Coroutine[Any, Any, list[LogEntry]]]
+_Pull = Callable[..., Coroutine[Any, Any, list["pa.Table"]]]
 
 
 class Reading:
@@ -111,7 +113,7 @@ class Reading:
     def _logs(self, which: LogFilter, *, bodies: bool, progress: bool | None) -> pd.DataFrame:
         from qsops import trace
 
-        return self._pulled(trace.pull, which, bodies=bodies, progress=progress)
+        return self._pulled(partial(trace.pull_tables, bodies=bodies), which, bodies=bodies, progress=progress)
 
     def _whole_logs(self, which: LogFilter, *, progress: bool | None) -> pd.DataFrame:
         from qsops import trace
@@ -122,14 +124,14 @@ class Reading:
         from qsops import frames
 
         client = self._wiring.client("logs")
-        entries = reporting(
+        tables = reporting(
             self._wiring,
             "logs",
-            lambda report: pull(client, which, bodies=bodies, progress=report),
+            lambda report: pull(client, which, progress=report),
             None,
             progress,
         )
-        return frames.logs(entries, bodies=bodies)
+        return frames.logs_of(tables, bodies=bodies)
 
 
 def _ended_since(attempts: pd.DataFrame, from_ms: int) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qsops.trace.heads import pull_with_heads
-from qsops.trace.pulling import pull
+from qsops.trace.pulling import pull, pull_tables
 from qsops.trace.timeline import LedgerReader, Timeline, timeline
 
-__all__ = ["LedgerReader", "Timeline", "pull", "pull_with_heads", "timeline"]
+__all__ = ["LedgerReader", "Timeline", "pull", "pull_tables", "pull_with_heads", "timeline"]

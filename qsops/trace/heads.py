@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Sequence
 from typing import Final
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from qsops.client import Client
-from qsops.models import LogEntry, LogFilter, State
-from qsops.trace.pulling import pull
+from qsops.models import LogFilter, State
+from qsops.trace.pulling import pull_tables
+from qsops.trace.walking import Progress
 
 __all__ = ["headless", "pull_with_heads"]
 
@@ -17,26 +21,28 @@ _IDS_A_REQUEST: Final = 50
 _HEADS_LIMIT: Final = 10_000
 
 
-def headless(entries: Iterable[LogEntry]) -> list[str]:
-    """The ids of messages whose CREATED is not among ``entries``, sorted."""
-    seen = {(entry.message_id, entry.state == State.CREATED) for entry in entries}
-    return sorted(message_id for message_id, created in seen if not created and (message_id, True) not in seen)
+def headless(tables: Sequence[pa.Table]) -> list[str]:
+    """The ids of messages whose CREATED is not among the entries of ``tables``, sorted."""
+    if not tables:
+        return []
+    entries = pa.concat_tables([table.select(["message_id", "state"]) for table in tables])
+    begun = entries.filter(pc.field("state") == State.CREATED)["message_id"]
+    ids = entries["message_id"].unique()
+    return sorted(ids.filter(pc.invert(pc.is_in(ids, value_set=begun.combine_chunks()))).to_pylist())
 
 
-async def pull_with_heads(
-    client: Client, which: LogFilter, *, bodies: bool = True, progress: Callable[[int], object] | None = None
-) -> list[LogEntry]:
-    """As :func:`~qsops.trace.pull`, and of each message in the range also what came before it.
+async def pull_with_heads(client: Client, which: LogFilter, *, progress: Progress | None = None) -> list[pa.Table]:
+    """As :func:`~qsops.trace.pull_tables`, and of each message in the range also what came before it.
 
     Of at most 10,000 messages that began earlier. What the service has forgotten does not come, and stays null when it
     is folded. ``which`` must select by message and time alone: with a filter on states a story has holes.
     """
-    entries = await pull(client, which, bodies=bodies, progress=progress)
+    tables = await pull_tables(client, which, progress=progress)
     if which.from_ms is None:
-        return entries
-    ids = [message_id for message_id in headless(entries) if message_id][:_HEADS_LIMIT]
-    heads: list[LogEntry] = []
+        return tables
+    ids = [message_id for message_id in headless(tables) if message_id][:_HEADS_LIMIT]
+    heads: list[pa.Table] = []
     for start in range(0, len(ids), _IDS_A_REQUEST):
         asked = LogFilter(message_ids=tuple(ids[start : start + _IDS_A_REQUEST]), to_ms=which.from_ms - 1)
-        heads += await pull(client, asked, bodies=bodies, progress=progress)
-    return sorted(heads, key=lambda entry: entry.time_ms) + entries
+        heads += await pull_tables(client, asked, progress=progress)
+    return heads + tables

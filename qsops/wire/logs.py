@@ -5,6 +5,7 @@ Both SDKs read ``GET /v2/events`` with the key ``events``; the OpenAPI document 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final, Literal
@@ -32,6 +33,7 @@ __all__ = [
     "EVENTS_PATH",
     "LOGS_PARAMETERS",
     "LOGS_PATH",
+    "listed_logs",
     "log_json",
     "logs_json",
     "logs_request",
@@ -212,14 +214,23 @@ def parse_logs(response: Response) -> Page[LogEntry]:
 
     :raises Corrupt: when it is neither.
     """
-    answer = json_answer(response)
+    entries, cursor = listed_logs(response)
+    return Page(tuple(map(parse_log, entries)), cursor)
+
+
+def listed_logs(response: Response, loads: Callable[[bytes], Any] = json.loads) -> tuple[list[Any], str | None]:
+    """The entries of a page as their JSON, read by ``loads``, says them, for :func:`parse_log`; and its cursor.
+
+    :raises Corrupt: when it is no page of either shape.
+    """
+    answer = json_answer(response, loads)
     if not isinstance(answer, Mapping) or not ("events" in answer or "logs" in answer):
         raise Corrupt("QStash answered a listing of the log without 'events' or 'logs'")
     entries = answer.get("logs") if answer.get("events") is None else answer["events"]
     # A server written in Go says null for a list that has nothing in it.
     if not isinstance(entries, list | None):
         raise Corrupt("QStash answered a listing of the log with no list in it")
-    return Page(tuple(map(parse_log, entries or ())), cursor_of(answer))
+    return entries or [], cursor_of(answer)
 
 
 def _is_read(name: str, value: Any) -> bool:

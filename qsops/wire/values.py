@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from qsops.errors import Corrupt, Rejected
@@ -169,13 +169,13 @@ def listed(response: Response, what: str) -> list[Any]:
     return answer or []
 
 
-def json_answer(response: Response) -> Any:
-    """The JSON of an answer.
+def json_answer(response: Response, loads: Callable[[bytes], Any] = json.loads) -> Any:
+    """The JSON of an answer, read by ``loads``.
 
     :raises Corrupt: when it is none, with its beginning.
     """
     try:
-        return json.loads(response.body)
+        return loads(response.body)
     except (ValueError, RecursionError) as error:
         beginning = response.body[:80].decode(errors="replace")
         raise Corrupt(f"QStash answered {response.status} with a body that is not JSON: {beginning!r}") from error

@@ -7,9 +7,9 @@ from qsops.trace import pull
 from tests.trace.listing import Listing
 
 
-def burst(remaining: int, reset_in_s: float) -> Headers:
+def burst(remaining: int, reset_in_s: float, limit: int = 10) -> Headers:
     return (
-        ("Burst-RateLimit-Limit", "10"),
+        ("Burst-RateLimit-Limit", str(limit)),
         ("Burst-RateLimit-Remaining", str(remaining)),
         ("Burst-RateLimit-Reset", str(EPOCH_MS // 1000 + reset_in_s)),
     )
@@ -19,10 +19,10 @@ def burst(remaining: int, reset_in_s: float) -> Headers:
     ("headers", "waited_s"),
     [
         ((), []),
-        (burst(1, 1), []),
+        (burst(9, 1), []),
         (burst(0, 1), [1.0]),
         (burst(0, 0), []),
-        (burst(0, 3600), [1.0, 1.0, 1.0]),
+        (burst(0, 3600, limit=1), [1.0, 1.0, 1.0]),
     ],
     ids=["no limit told", "some left", "none left", "reset is past", "a clock set wrong"],
 )

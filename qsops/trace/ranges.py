@@ -1,0 +1,45 @@
+"""Ranges of the log, and how one is parted for several listings at once: pure."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Final
+
+from qsops.models import LogFilter
+
+__all__ = ["parts_of", "windows_of"]
+
+#: What is expected to have more pages than this is parted, into parts of about half as many.
+_MOST_PAGES: Final = 8
+_MOST_PARTS: Final = 64
+
+
+def parts_of(which: LogFilter, newest_ms: int, oldest_ms: int) -> list[LogFilter]:
+    """``which`` in parts, the latest first; itself if that is not worth its while.
+
+    Its first page, of which there are more, goes from ``newest_ms`` back to ``oldest_ms``; if the rest is as dense,
+    each part has a few pages. One that turns out to have more is parted again.
+    """
+    if which.from_ms is None or which.earliest_first:
+        return [which]
+    end_ms = newest_ms if which.to_ms is None else which.to_ms
+    pages = (end_ms - which.from_ms + 1) / max(1, end_ms - oldest_ms + 1)
+    if pages <= _MOST_PAGES:
+        return [which]
+    latest, *others = windows_of(replace(which, to_ms=end_ms), min(_MOST_PARTS, math.ceil(2 * pages / _MOST_PAGES)))
+    # An open end stays open: what is written meanwhile, or by a clock ahead of ours, belongs to it.
+    return [replace(latest, to_ms=which.to_ms), *others]
+
+
+def windows_of(which: LogFilter, count: int) -> list[LogFilter]:
+    """``which`` in at most ``count`` windows of whole milliseconds, the latest first; one if an end is open.
+
+    Whole ones, since the entries of a millisecond have an order that only one listing can tell.
+    """
+    if which.from_ms is None or which.to_ms is None:
+        return [which]
+    span = which.to_ms - which.from_ms + 1
+    parts = max(1, min(count, span))
+    edges = [which.from_ms + span * n // parts for n in range(parts + 1)]
+    return [replace(which, from_ms=edges[n], to_ms=edges[n + 1] - 1) for n in reversed(range(parts))]
