@@ -59,3 +59,14 @@ def test_commands_that_are_shown_exist(document: Path):
     shown = re.findall(r"^(?:    )?qsops (?:--target \S+ )?(?:--write )?([a-z-]+)", document.read_text(), re.M)
     shown += re.findall(r"`qsops (?:--target \S+ )?(?:--write )?([a-z-]+)", document.read_text())
     assert set(shown) <= verbs
+
+
+def test_each_bad_input_is_held_by_a_test():
+    """Each row of the table in docs/service.md names a test that exists."""
+    table = (ROOT / "docs" / "service.md").read_text().partition("## Bad input")[2]
+    rows = [line for line in table.splitlines() if line.startswith("| ")][1:]
+    named = [re.findall(r"`(tests/\S+?)::(\w+)`", row) for row in rows]
+    assert len(rows) > 15
+    assert all(named)
+    missing = [name for found in named for path, name in found if f"def {name}(" not in (ROOT / path).read_text()]
+    assert missing == []
