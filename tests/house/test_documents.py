@@ -1,6 +1,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -70,3 +71,14 @@ def test_each_bad_input_is_held_by_a_test():
     assert all(named)
     missing = [name for found in named for path, name in found if f"def {name}(" not in (ROOT / path).read_text()]
     assert missing == []
+
+
+def test_each_room_stands_on_the_plan():
+    """docs/architecture.md says what each room of the import layers is for."""
+    plan = (ROOT / "docs" / "architecture.md").read_text()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    for contract in project["tool"]["importlinter"]["contracts"][:2]:
+        (package,) = contract["containers"]
+        named = {name for layer in contract["layers"] for name in re.findall(r"(?<!\()\b\w+\b(?!\))", layer)}
+        present = {name for name in named if any((ROOT / package).glob(f"{name}*")) and not name.startswith("_")}
+        assert {name for name in present if f"`{name}`" not in plan} == set()
