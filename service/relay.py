@@ -39,12 +39,16 @@ STOP_WITHIN_S: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Drained:
-    """What a round did; ``answered`` is False when QStash could not be asked, and the round was given up."""
+    """What a round did; ``answered`` is False when QStash could not be asked, and the round was given up.
+
+    ``is_over`` is True when nothing was left that could have been taken.
+    """
 
     sent: int = 0
     postponed: int = 0
     parked: int = 0
     answered: bool = True
+    is_over: bool = False
 
     def __add__(self, other: Drained) -> Drained:
         return Drained(
@@ -52,6 +56,7 @@ class Drained:
             self.postponed + other.postponed,
             self.parked + other.parked,
             self.answered and other.answered,
+            self.is_over or other.is_over,
         )
 
 
@@ -94,7 +99,7 @@ class Relay:
             now_ms = self._clock.now_ms()
             rows = await self._store.take(now_ms, limit, now_ms + LEASE_MS, everything=everything, after=after)
             if not rows:
-                break
+                return total + Drained(is_over=True)
             total += await self._settle(rows, left_s)
             # The first request has found out whether QStash is there.
             after, limit = rows[-1].row_id, BATCH * LANES
@@ -132,7 +137,10 @@ class Relay:
         try:
             drained = await self.drain(everything=self._outages > 0)
             self._outages = 0 if drained.answered else self._outages + 1
-            return (await self._store.backlog()).due_at_ms
+            if drained.is_over:
+                return (await self._store.backlog()).due_at_ms
+            # Something is left: to count it would take longer, the longer an outage has lasted.
+            return self._clock.now_ms()
         except QsopsError as error:
             log.fault("relay", error=str(error))
         except Exception as error:  # noqa: BLE001  # a fault in one round must not end all later ones
