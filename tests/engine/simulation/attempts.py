@@ -27,8 +27,6 @@ class Attempts:
     def __init__(self, world: World) -> None:
         self._world = world
         self._unknown: dict[str, list[Arrival]] = defaultdict(list)
-        #: Until when an account had as much under way as its plan allows.
-        self._full_until_ms = [-1, -1]
 
     def collect(self, arrivals: Iterable[Arrival]) -> None:
         """What the destinations saw since the last time."""
@@ -69,12 +67,13 @@ class Attempts:
 
     def _on_active(self, row: LogEntry, sent: Sent) -> None:
         assert sent.life is None, f"{sent.message_id} is under way twice"
-        life = self._life_at(row.time_ms)
+        life = self._world.life_at(row.time_ms)
         self._check_time(row.time_ms, sent)
-        under_way, most = self._world.books.under_way(sent.account), self._world.plan.global_parallelism
+        under_way = self._world.books.under_way(sent.account, row.time_ms)
+        most = self._world.plan.global_parallelism
         assert most is None or under_way < most, f"{under_way} under way before {sent.message_id}"
         if most is not None and under_way + 1 >= most:
-            self._full_until_ms[sent.account] = 2**60
+            self._world.books.full_until_ms[sent.account] = 2**60
         sent.life, sent.tried = life.number, True
         sent.arrival = self._arrival_of(row.time_ms, sent, life)
         if sent.arrival is not None:
@@ -123,9 +122,9 @@ class Attempts:
         """It comes when it is due; what fell due while the engine was down, as it is up again; a gate makes it wait."""
         base_ms = max(sent.base_ms, sent.cancel_ms or 0)
         assert at_ms >= base_ms, f"{_tale(sent)} came at {at_ms}, due at {base_ms}"
-        if (sent.gated and sent.cancel_ms is None) or self._full_until_ms[sent.account] >= base_ms:
+        if (sent.gated and sent.cancel_ms is None) or self._world.books.full_until_ms[sent.account] >= base_ms:
             return
-        wanted_ms = max(base_ms, self._life_at(at_ms).opened_ms)
+        wanted_ms = max(base_ms, self._world.life_at(at_ms).opened_ms)
         assert at_ms == wanted_ms, f"{_tale(sent)} came at {at_ms} instead of {wanted_ms}"
 
     def _arrival_of(self, at_ms: int, sent: Sent, life: Life) -> Arrival | None:
@@ -184,11 +183,9 @@ class Attempts:
     def _make_room(self, at_ms: int, sent: Sent) -> None:
         sent.life = None
         most = self._world.plan.global_parallelism
-        if most is not None and self._world.books.under_way(sent.account) == most - 1:
-            self._full_until_ms[sent.account] = at_ms
-
-    def _life_at(self, at_ms: int) -> Life:
-        return next(life for life in reversed(self._world.lives) if life.opened_ms <= at_ms)
+        if most is not None and self._world.books.full_until_ms[sent.account] > at_ms:
+            room = self._world.books.under_way(sent.account, at_ms) < most
+            self._world.books.full_until_ms[sent.account] = at_ms if room else 2**60
 
 
 def _tale(sent: Sent) -> str:

@@ -8,7 +8,20 @@ from typing import Final, Protocol, TypeVar
 from qsops.clock import ManualClock, SeededIds
 from qsops.models import Callback, FlowControl, Publish
 
-__all__ = ["GROUPS", "KEYS", "LABELS", "QUEUES", "URLS", "Draw", "Seeded", "draw_flow", "draw_publish", "draw_scripts"]
+__all__ = [
+    "ANSWERS",
+    "GROUPS",
+    "KEYS",
+    "LABELS",
+    "QUEUES",
+    "SLOW",
+    "URLS",
+    "Draw",
+    "Seeded",
+    "draw_flow",
+    "draw_publish",
+    "draw_scripts",
+]
 
 T = TypeVar("T")
 
@@ -21,12 +34,14 @@ GROUPS: Final = ("few", "many")
 LABELS: Final = ("red", "blue")
 
 #: No latency equals a timeout: which of the two comes first would be anybody's guess.
-_ANSWERS: Final = (
+ANSWERS: Final = (
     *("200", "200", "201", "200 after=700ms", "204 after=20s", "200 after=1h"),
     *("500", "500 after=1s", "503 retry-after=3", "429 retry-after=0", "429 x-ratelimit-reset-requests=6m5s"),
     *("500 retry-after=90000", "500 retry-after=soon", "404 body=nobody", "301 location=https://elsewhere.test"),
     *("489", "489 upstash-nonretryable-error=true", "drop", "drop after=3s", "hang"),
 )
+#: Of destinations that take their time, so that an account soon has as much under way as it may.
+SLOW: Final = ("200 after=20s", "200 after=700ms", "200 after=45s", "500 after=20s", "200 after=1h", "hang")
 _SCRIPT_LENGTH: Final = 6
 _DELAYS_S: Final = (None, None, None, 1, 5, 60, 3_600)
 _RETRIES: Final = (None, 0, 1, 2)
@@ -54,9 +69,9 @@ class Seeded:
         return values[int(self._ids.uniform() * len(values))]
 
 
-def draw_scripts(draw: Draw) -> dict[str, str]:
+def draw_scripts(draw: Draw, answers: Sequence[str] = ANSWERS) -> dict[str, str]:
     """How each destination answers; the last answer is given for ever, so it does not hang."""
-    return {url: _draw_script(draw) for url in (*URLS, BACK, FAILED)}
+    return {url: _draw_script(draw, answers) for url in (*URLS, BACK, FAILED)}
 
 
 def draw_publish(
@@ -97,9 +112,9 @@ def draw_flow(draw: Draw, key: str) -> FlowControl:
     return FlowControl(key, parallelism, rate, period_s)
 
 
-def _draw_script(draw: Draw) -> str:
-    answers = [draw.choice(_ANSWERS) for _ in range(draw.choice(range(_SCRIPT_LENGTH)))]
-    return ",".join([*answers, draw.choice(_ANSWERS[:-1])])
+def _draw_script(draw: Draw, answers: Sequence[str]) -> str:
+    given = [draw.choice(answers) for _ in range(draw.choice(range(_SCRIPT_LENGTH)))]
+    return ",".join([*given, draw.choice(answers[:-1])])
 
 
 def _draw_callback(draw: Draw, url: str) -> Callback | None:

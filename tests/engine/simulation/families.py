@@ -8,10 +8,12 @@ from typing import Final
 
 from qsops.models import CancelFilter, FlowPin, FlowUnpin, LogFilter, Publish, QueueSpec, State
 from tests.engine.simulation.drawing import (
+    ANSWERS,
     GROUPS,
     KEYS,
     LABELS,
     QUEUES,
+    SLOW,
     URLS,
     Draw,
     draw_flow,
@@ -28,7 +30,7 @@ from tests.engine.simulation.planning import (
     PutSchedule,
     ThinGroup,
 )
-from tests.engine.simulation.sending import Batch, Send
+from tests.engine.simulation.sending import Batch, Send, SendAgain
 from tests.engine.simulation.taking_back import (
     Cancel,
     CancelWhere,
@@ -59,12 +61,17 @@ Make = Callable[[Draw], Step]
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """What its messages pass or go to, and what else happens. A step that stands twice happens twice as often."""
+    """What its messages pass or go to, what else happens, under which plan, and how destinations answer.
+
+    A step that stands twice happens twice as often.
+    """
 
     queues: Sequence[str | None] = (None,)
     keys: Sequence[str | None] = (None,)
     groups: Sequence[str] = ()
     more: tuple[Make, ...] = ()
+    quota: str = "payg"
+    answers: Sequence[str] = ANSWERS
 
     @property
     def steps(self) -> tuple[Make, ...]:
@@ -130,6 +137,10 @@ _LETTERS: Final[tuple[Make, ...]] = (
     lambda draw: DeleteLetter(draw.choice(_NUMBERS), draw.choice(_ACCOUNTS)),
     lambda draw: DeleteLetters(draw.choice((1, 2, 5)), draw.choice(_ACCOUNTS)),
     lambda draw: Rotate(),
+    # Around the ten minutes in which they count as one.
+    lambda draw: SendAgain(
+        Publish(URLS[0], deduplication_id=draw.choice(("n1", "n3"))), draw.choice((599_999, 600_000, 600_001))
+    ),
 )
 _LANES: Final[tuple[Make, ...]] = (
     lambda draw: SetQueue(
@@ -144,6 +155,13 @@ _LIMITS: Final[tuple[Make, ...]] = (
     lambda draw: UnpinKey(
         draw.choice(KEYS), draw.choice((FlowUnpin(True, True), FlowUnpin(rate=True))), draw.choice(_ACCOUNTS)
     ),
+    lambda draw: ResetKey(draw.choice(KEYS), draw.choice(_ACCOUNTS)),
+)
+#: More than the plan lets be under way, to whoever takes his time.
+_BURSTS: Final[tuple[Make, ...]] = (
+    lambda draw: Batch((Publish(draw.choice(URLS), retries=0),) * draw.choice((8, 12)), draw.choice(_ACCOUNTS)),
+    lambda draw: Batch((Publish(draw.choice(URLS), retries=0),) * draw.choice((8, 12)), draw.choice(_ACCOUNTS)),
+    lambda draw: Advance(draw.choice((5_000, 10_000, 15_000))),
     lambda draw: ResetKey(draw.choice(KEYS), draw.choice(_ACCOUNTS)),
 )
 
@@ -196,5 +214,6 @@ FAMILIES: Final = {
     "keys": Family(keys=_KEYED, more=_LIMITS),
     "queues and keys": Family(queues=_QUEUED, keys=_KEYED, more=(*_LANES, *_LIMITS)),
     "schedules": Family(groups=GROUPS, more=_plans(Family())),
-    "everything": replace(_MIXED, more=(*_LETTERS, *_LANES, *_LIMITS, *_plans(_MIXED))),
+    "crowd": Family(queues=(None, None, QUEUES[0]), keys=_KEYED, more=_BURSTS, quota="free", answers=SLOW),
+    "everything": replace(_MIXED, more=(*_LETTERS, *_LANES, *_LIMITS, *_plans(_MIXED)), quota="free"),
 }

@@ -53,7 +53,7 @@ class Firings:
             wanted = recipients(self._world, plan)
             assert sorted(self._called[schedule_id]) == sorted(wanted), f"{schedule_id} called {self._called}"
         assert not plan.paused, f"{schedule_id} fired, and is paused"
-        life = next(one for one in reversed(self._world.lives) if one.opened_ms <= at_ms)
+        life = self._world.life_at(at_ms)
         wanted_ms = max(plan.next_ms, life.opened_ms)
         assert at_ms == wanted_ms, f"{schedule_id} fired at {at_ms} instead of {wanted_ms}"
         plan.last_ms, plan.next_ms = at_ms, next_after(at_ms, plan.minutes)

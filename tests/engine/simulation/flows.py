@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from tests.engine.simulation.model import Key, Sent
 if TYPE_CHECKING:
     from tests.engine.simulation.world import World
 
-__all__ = ["Flows", "has_room", "set_limits"]
+__all__ = ["Flows", "doubt", "has_room", "set_limits"]
 
 
 class Flows:
@@ -21,37 +21,39 @@ class Flows:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        #: Who was passed by, who stood there since when, and when that was.
+        self._passed_by: list[tuple[Sent, int, int]] = []
 
     def on_row(self, row: LogEntry, sent: Sent) -> None:
+        self._check_passed_by(row.time_ms)
         if row.state in (State.ERROR, State.DELIVERED):
             self._doubt_if_stopping(row.time_ms)
         if sent.flow is None:
             return
         if row.state == State.CREATED:
             self._meet(sent, sent.flow, row.time_ms)
-        if row.state == State.CANCEL_REQUESTED and sent.life is None:
-            key = self._world.books.keys[sent.account, sent.flow.key]
-            key.windows = _with_passed({*key.windows, (row.time_ms, 0)}, 1)
         if row.state == State.ACTIVE:
             self._check_call(row.time_ms, sent, sent.flow.key)
 
     def on_new_life(self) -> None:
         """Somebody may have passed, and begun a window, in its last instant."""
+        self._passed_by.clear()
         closed_ms = self._world.lives[-2].closed_ms
         assert closed_ms is not None
         for (account, name), key in self._world.books.keys.items():
             most = sum(1 for _ in self._world.books.of_key(account, name))
-            begun = {*key.windows, (closed_ms, 0)}
-            key.windows = _with_passed(begun, most)
+            doubt(key, closed_ms, most)
 
     async def at_rest(self) -> None:
         world = self._world
+        self._check_passed_by(world.now_ms + 1)
         for account in {account for account, _ in world.books.keys}:
             await self._compare(account)
         if not world.rested:
             return
         for (account, name), key in world.books.keys.items():
-            key.loosest = [key.limits]
+            if world.has_room(account):  # else somebody may have passed, and not be called yet
+                key.loosest = [key.limits]
             for sent in self._waiting(account, name):
                 if sent.queue is None and has_room(world, sent):
                     raise AssertionError(f"{sent.message_id} waits for {name}, where there is room: {key}")
@@ -72,17 +74,35 @@ class Flows:
         most = [limits.parallelism for limits in key.loosest]
         assert None in most or under_way < max(filter(None, most)), f"{sent.message_id}: {under_way} under way, {key}"
         rates = [limits.rate for limits in key.loosest]
-        following = {
-            (now_ms, 1) if _is_over(window, key, now_ms) else (window[0], window[1] + 1) for window in key.windows
-        }
+        following = {_with_call(window, key, now_ms) for window in key.windows}
         if None not in rates:
             following = {window for window in following if window[1] <= max(filter(None, rates))}
         assert following, f"{sent.message_id} was called at {now_ms}, too many in one window of {key}"
         key.windows = following
+        # Where the account has no room, who has passed waits for it elsewhere.
+        if sent.queue is None and self._world.books.full_until_ms[sent.account] < sent.base_ms:
+            self._note_passed_by(now_ms, sent, name)
+
+    def _note_passed_by(self, now_ms: int, sent: Sent, name: str) -> None:
+        """Who came to the key before ``sent``, and straight to it, is called no later."""
+        waiting = [one for one in self._world.books.of_key(sent.account, name) if one.queue is None and one.holds]
+        earlier = [one for one in waiting if one.life is None and one.base_ms < sent.base_ms]
+        life = self._world.life_at(now_ms)
+        if life.number and sent.base_ms <= life.opened_ms:
+            # Of those that were brought back as the engine started, the first that was accepted goes first.
+            earlier = [one for one in earlier if one.order < sent.order]
+        self._passed_by += [(one, one.base_ms, now_ms) for one in earlier]
+
+    def _check_passed_by(self, now_ms: int) -> None:
+        for one, base_ms, at_ms in self._passed_by:
+            if at_ms < now_ms:
+                waits = one.holds and one.life is None and one.base_ms == base_ms
+                assert not waits, f"{one.message_id} waits since {base_ms}, and was passed by at {at_ms}"
+        self._passed_by = [owed for owed in self._passed_by if owed[2] >= now_ms]
 
     def _doubt_if_stopping(self, now_ms: int) -> None:
         """What ends while the engine is being stopped may let others pass, and nobody calls them."""
-        life = next(life for life in reversed(self._world.lives) if life.opened_ms <= now_ms)
+        life = self._world.life_at(now_ms)
         if life.stopped_ms is not None and life.stopped_ms <= now_ms:
             for key in self._world.books.keys.values():
                 key.windows.add((now_ms, 0))
@@ -140,9 +160,10 @@ def _with_call(window: tuple[int, int], key: Key, now_ms: int) -> tuple[int, int
     return (now_ms, 1) if _is_over(window, key, now_ms) else (window[0], window[1] + 1)
 
 
-def _with_passed(windows: Iterable[tuple[int, int]], most: int) -> set[tuple[int, int]]:
-    """Where up to ``most`` had passed, and were not called."""
-    return {(start_ms, count + passed) for start_ms, count in windows for passed in range(most + 1)}
+def doubt(key: Key, at_ms: int, most: int) -> None:
+    """Up to ``most`` may have passed by ``at_ms``, or begun a window then, and were not called."""
+    begun = {*key.windows, (at_ms, 0)}
+    key.windows = {(start_ms, count + passed) for start_ms, count in begun for passed in range(most + 1)}
 
 
 def _is_over(window: tuple[int, int], key: Key, now_ms: int) -> bool:

@@ -32,15 +32,12 @@ class _Drawn:
 
 
 class _Machine(RuleBasedStateMachine):
-    kind = quota = ""
-
     def __init__(self) -> None:
         super().__init__()
         self._world: World | None = None
 
-    @initialize(scripts=st.composite(lambda draw: draw_scripts(_Drawn(draw)))())
-    def open(self, scripts: dict[str, str]) -> None:
-        self._world = World(scripts, kind=self.kind, quota=self.quota)
+    def open(self, scripts: dict[str, str], kind: str, quota: str) -> None:
+        self._world = World(scripts, kind=kind, quota=quota)
 
     def take(self, step: Step) -> None:
         assert self._world is not None
@@ -57,10 +54,18 @@ class _Machine(RuleBasedStateMachine):
             self._world.close()
 
 
-def machine(family: str, kind: str, quota: str = "payg") -> type[RuleBasedStateMachine]:
-    """A rule for each kind of step in ``family``, for an engine of ``kind`` under a plan."""
-    rules = {f"take_{number}": _rule(make) for number, make in enumerate(FAMILIES[family].steps)}
-    return type(f"Machine of {family}, {kind}", (_Machine,), {"kind": kind, "quota": quota, **rules})
+def machine(family: str, kind: str) -> type[RuleBasedStateMachine]:
+    """A rule for each kind of step in ``family``, for an engine of ``kind``."""
+    chosen = FAMILIES[family]
+    rules = {f"take_{number}": _rule(make) for number, make in enumerate(chosen.steps)}
+    scripts = st.composite(lambda draw: draw_scripts(_Drawn(draw), chosen.answers))()
+
+    def open_world(self: _Machine, scripts: dict[str, str]) -> None:
+        self.open(scripts, kind, chosen.quota)
+
+    return type(
+        f"Machine of {family}, {kind}", (_Machine,), {"begin": initialize(scripts=scripts)(open_world), **rules}
+    )
 
 
 def profile(examples: int) -> settings:

@@ -114,7 +114,10 @@ class Plan:
 
 @dataclass(slots=True)
 class Books:
-    """All of it. ``doubtful`` were sent to an engine that died before it answered."""
+    """All of it. ``doubtful`` were sent to an engine that died before it answered.
+
+    Until ``full_until_ms`` an account had as much under way as its plan allows.
+    """
 
     messages: dict[str, Sent] = field(default_factory=dict)
     pending: dict[str, Sent] = field(default_factory=dict)
@@ -125,6 +128,7 @@ class Books:
     keys: dict[tuple[int, str], Key] = field(default_factory=dict)
     plans: dict[str, Plan] = field(default_factory=dict)
     groups: dict[tuple[int, str], tuple[Endpoint, ...]] = field(default_factory=dict)
+    full_until_ms: list[int] = field(default_factory=lambda: [-1, -1])
     doubtful: list[tuple[int, Publish]] = field(default_factory=list)
     bodies: int = 0
 
@@ -144,8 +148,10 @@ class Books:
     def of_key(self, account: int, key: str) -> Iterator[Sent]:
         return (one for one in self.pending.values() if one.account == account and one.flow and one.flow.key == key)
 
-    def under_way(self, account: int) -> int:
-        return sum(one.life is not None and one.account == account for one in self.pending.values())
+    def under_way(self, account: int, now_ms: int) -> int:
+        """How many calls wait for their answer. What has one is no call any more, though it may not be written yet."""
+        own = (one for one in self.pending.values() if one.account == account and one.life is not None)
+        return sum(one.arrival is None or one.arrival.end_ms > now_ms for one in own)
 
     def tidy(self) -> None:
         """Leave out of ``pending`` what is over, and whose reports are over."""

@@ -15,7 +15,7 @@ from tests.engine.simulation.model import Sent
 if TYPE_CHECKING:
     from tests.engine.simulation.world import World
 
-__all__ = ["Batch", "Send", "receive"]
+__all__ = ["Batch", "Send", "SendAgain", "receive", "with_body"]
 
 #: As the vendor's documents have it: ten minutes.
 _DEDUPLICATED_MS: Final = 600_000
@@ -31,6 +31,20 @@ class Send:
     async def take(self, world: World) -> None:
         publish = with_body(world, self.publish)
         receive(world, self.account, publish, await world.send(publish_request(publish), self.account))
+
+
+@dataclass(frozen=True, slots=True)
+class SendAgain:
+    """``publish``, which has a name, and the same once more ``after_ms``."""
+
+    publish: Publish
+    after_ms: int
+
+    async def take(self, world: World) -> None:
+        await Send(self.publish).take(world)
+        await world.advance(min(self.after_ms, world.left_ms))
+        await world.audit.run()
+        await Send(self.publish).take(world)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from tests.engine.simulation.drawing import URLS
 from tests.engine.simulation.ending import Finish
 from tests.engine.simulation.gating import PauseKey, PinKey
 from tests.engine.simulation.living import Advance, Crash, CrashWithin
-from tests.engine.simulation.sending import Send
+from tests.engine.simulation.sending import Batch, Send
 from tests.engine.simulation.taking_back import Cancel
 from tests.engine.simulation.walk import KINDS, play
 from tests.engine.simulation.world import Step
@@ -50,6 +50,33 @@ PROGRAMMES: dict[str, tuple[dict[str, str], list[Step]]] = {
         ],
     ),
 }
+#: Ten calls are all that the plan lets be under way.
+CROWDED: dict[str, tuple[dict[str, str], list[Step]]] = {
+    # Who had passed, and was called 15 s later, had begun a window 5 s before that: another was called 5 s after him.
+    "called late": (
+        {A: "200 after=15s", B: "200 after=1h"},
+        [
+            Batch((Publish(A),) * 10),
+            Advance(0),
+            Batch((Publish(B, flow_control=FlowControl("one", rate=1, period_s=10)),) * 2),
+            *(Advance(5_000) for _ in range(6)),
+            Finish(),
+        ],
+    ),
+    # Whose window had begun with nobody's call was waited for, though he had been taken back.
+    "taken back while there was no room": (
+        {A: "200 after=25s"},
+        [
+            Batch((Publish(A),) * 10),
+            Advance(0),
+            Batch((Publish(B, flow_control=FlowControl("one", rate=1, period_s=10)),) * 2),
+            Advance(22_000),
+            Cancel(10),
+            *(Advance(1_000) for _ in range(4)),
+            Finish(),
+        ],
+    ),
+}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -58,4 +85,13 @@ def test_what_broke_a_rule_breaks_it_no_more(name: str, kind: str):
     """Each is lived through under both drivers."""
     scripts, steps = PROGRAMMES[name]
     books = play(scripts, steps, kind=kind)
+    assert not any(sent.ended_ms is None for sent in books.messages.values())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", CROWDED)
+def test_what_broke_a_rule_in_a_crowd_breaks_it_no_more(name: str, kind: str):
+    """The same where an account has as much under way as its plan allows."""
+    scripts, steps = CROWDED[name]
+    books = play(scripts, steps, kind=kind, quota="free")
     assert not any(sent.ended_ms is None for sent in books.messages.values())

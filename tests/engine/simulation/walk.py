@@ -16,19 +16,20 @@ __all__ = ["KINDS", "play", "programme", "walk"]
 KINDS: Final = ("manual", "served")
 
 
-def walk(seed: int, family: str, kind: str, steps: int, quota: str = "payg") -> Books:
+def walk(seed: int, family: str, kind: str, steps: int) -> Books:
     """Live through the programme of ``seed``; returns the books.
 
     :raises AssertionError: when a rule is broken, naming the seed, and the programme as it may be pinned in a test.
     """
     scripts, drawn = programme(seed, family, steps)
-    return play(scripts, drawn, kind=kind, quota=quota, seed=seed)
+    return play(scripts, drawn, kind=kind, quota=FAMILIES[family].quota, seed=seed)
 
 
 def programme(seed: int, family: str, steps: int) -> tuple[dict[str, str], list[Step]]:
     """How destinations answer, and what happens."""
-    draw, makes = Seeded(seed), FAMILIES[family].steps
-    return draw_scripts(draw), [*(draw.choice(makes)(draw) for _ in range(steps)), Finish()]
+    draw, chosen = Seeded(seed), FAMILIES[family]
+    scripts = draw_scripts(draw, chosen.answers)
+    return scripts, [*(draw.choice(chosen.steps)(draw) for _ in range(steps)), Finish()]
 
 
 def play(

@@ -69,6 +69,10 @@ class World:
     def life(self) -> Life:
         return self.lives[-1]
 
+    def life_at(self, at_ms: int) -> Life:
+        """The life that something happened in at ``at_ms``."""
+        return next(life for life in reversed(self.lives) if life.opened_ms <= at_ms)
+
     @property
     def now_ms(self) -> int:
         return self.clock.now_ms()
@@ -82,7 +86,7 @@ class World:
     def has_room(self, account: int) -> bool:
         """Whether the plan lets one more call of ``account`` be under way."""
         most = self.plan.global_parallelism
-        return most is None or self.books.under_way(account) < most
+        return most is None or self.books.under_way(account, self.now_ms) < most
 
     def do(self, step: Step) -> None:
         """Take ``step``, and hold the engine to all its rules.
@@ -98,8 +102,9 @@ class World:
     def close(self) -> None:
         """Let go of loop and files; harmless after a failure."""
         try:
-            self._run(self.life.close(self.now_ms, crashed=True))
-            self._run(self.loop.shutdown_default_executor())
+            with _bounded("letting go"):
+                self._run(self.life.close(self.now_ms, crashed=True))
+                self._run(self.loop.shutdown_default_executor())
         finally:
             self.loop.close()
             self.files.remove()
@@ -107,6 +112,8 @@ class World:
     async def send(self, request: Request, account: int = 0) -> Response:
         token = ("Authorization", f"Bearer {ACCOUNTS[account]}")
         headers = (*request.headers, token)
+        if request.method != "GET":
+            self.rested = False
         sent = Request(request.method, request.path, request.query, headers, request.body)
         response = await self.life.send(sent)
         assert response.status < 500, (sent, response)
@@ -210,7 +217,7 @@ class World:
 
 
 @contextmanager
-def _bounded(step: Step) -> Iterator[None]:
+def _bounded(step: object) -> Iterator[None]:
     """An engine that does something again and again, while no time passes, is stopped from outside.
 
     :raises AssertionError: when ``step`` takes longer than any does.
