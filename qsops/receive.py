@@ -90,7 +90,7 @@ class Verifier:
         :raises SignatureRefused: naming the first check that failed.
         """
         facts = parse_delivery_headers(headers)
-        if len([name for name, _ in headers if name.lower() == "upstash-signature"]) > 1:
+        if facts.several_signatures:
             raise SignatureRefused("malformed", "several Upstash-Signature headers: which one holds cannot be told")
         url = self._verified_url(facts, body, urls)
         return Delivery(

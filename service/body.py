@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Final
 
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
 from service.answers import Answer, UnreadAnswer, too_large
+from service.deadline import CutOff, within
 
 __all__ = ["BODY_PATIENCE_S", "COMPRESSED", "TOO_SLOW", "BodyRefused", "read_body"]
 
@@ -41,9 +41,8 @@ async def read_body(request: Request, limit: int) -> bytes:
     if told > limit:
         raise BodyRefused(too_large(limit))
     try:
-        async with asyncio.timeout(BODY_PATIENCE_S):
-            return await _read(request, limit)
-    except TimeoutError:
+        return await within(BODY_PATIENCE_S, _read(request, limit))
+    except CutOff:
         error = {"error": TOO_SLOW.format(limit=BODY_PATIENCE_S)}
         raise BodyRefused(Answer(error, 408, ((b"connection", b"close"),))) from None
 

@@ -31,8 +31,6 @@ __all__ = ["HANDLER_FAILED", "Consumer", "router"]
 HANDLER_FAILED: Final = "the handler failed: {error}"
 DATABASE_AWAY: Final = "the database is away: nothing was committed"
 BUSY: Final = "as many deliveries as QSOPS_CONCURRENCY allows are under way"
-_PROCESSED: Final = Answer({"status": "processed"})
-_DUPLICATE: Final = Answer({"status": "duplicate"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +40,10 @@ class _Outcome:
     word: str
     answer: Response
     error: str | None = None
+
+
+_PROCESSED: Final = _Outcome("processed", Answer({"status": "processed"}))
+_DUPLICATE: Final = _Outcome("duplicate", Answer({"status": "duplicate"}))
 
 
 class Consumer:
@@ -120,7 +122,7 @@ class Consumer:
         except Exception as error:  # noqa: BLE001  # whatever a handler raises is an answer to QStash, not our end
             name = type(error).__name__
             return _Outcome("failed", refusal(500, HANDLER_FAILED.format(error=name)), name)
-        return _Outcome("processed", _PROCESSED) if claimed else _Outcome("duplicate", _DUPLICATE)
+        return _PROCESSED if claimed else _DUPLICATE
 
     async def _run_and_commit(self, event: Event, delivery: receive.Delivery) -> bool:
         attempt = Delivery(delivery.message_id, delivery.retried, self._timeout_s, self._settings.qsops_retries)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qsops.sqlite.database import Database
-from qsops.sqlite.group import Operation
+from qsops.sqlite.group import Operation, Together
 from qsops.sqlite.migrations import migrations_in
 
-__all__ = ["Database", "Operation", "migrations_in"]
+__all__ = ["Database", "Operation", "Together", "migrations_in"]

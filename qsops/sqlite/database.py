@@ -15,11 +15,12 @@ import sqlite3
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from qsops.errors import Corrupt
-from qsops.sqlite.group import Group, Operation, Waiting
+from qsops.sqlite.group import Group, Operation, Together, Waiting
 from qsops.sqlite.migrations import migrate
 from qsops.sqlite.transactions import transaction
 
@@ -86,8 +87,19 @@ class Database:
         An operation that raises is undone alone, and raises here. When the commit itself fails, every operation of the
         group raises that error and none has taken effect.
         """
-        loop = asyncio.get_running_loop()
-        waiting = Waiting(operation, loop.create_future())
+        return await self._submit(Waiting(operation, asyncio.get_running_loop().create_future()))  # type: ignore[no-any-return]
+
+    async def submit_each(self, together: Together[T], argument: Any) -> T:
+        """As :meth:`submit`, for what ``together`` does with ``argument``, and with those of others in one call.
+
+        When that raises, it is undone and called for each by itself: so one of them can spoil no other.
+        """
+        done = asyncio.get_running_loop().create_future()
+        alone = partial(_alone, together, argument)
+        return await self._submit(Waiting(alone, done, together=together, argument=argument))  # type: ignore[no-any-return]
+
+    def _submit(self, waiting: Waiting) -> asyncio.Future[Any]:
+        loop = waiting.done.get_loop()
         with self._gathering:
             self._waiting.append(waiting)
             start = self._runs_on is None or self._runs_on.is_closed()
@@ -96,7 +108,7 @@ class Database:
         if start:
             # At the end of this turn of the loop: whoever submits within it rides in the same group.
             loop.call_soon(self._next_group, loop)
-        return await waiting.done  # type: ignore[no-any-return]
+        return waiting.done
 
     def pragma(self, name: str) -> str | int:
         """What the writer's connection says of one of its settings, e.g. ``synchronous`` (2 is FULL)."""
@@ -199,3 +211,8 @@ class Database:
             with self._writing:
                 group.whole()
             group.hand_out()
+
+
+def _alone(together: Together[T], argument: Any, connection: sqlite3.Connection) -> T:
+    (result,) = together(connection, [argument])
+    return result

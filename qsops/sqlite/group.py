@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from qsops.sqlite.transactions import commit, undo
 
-__all__ = ["Group", "Operation", "Waiting"]
+__all__ = ["Group", "Operation", "Together", "Waiting"]
 
 T = TypeVar("T")
 Operation = Callable[[sqlite3.Connection], T]
+#: What does with all arguments at once what it would do with each by itself, and returns a result for each.
+Together = Callable[[sqlite3.Connection, Sequence[Any]], Sequence[T]]
 
 
 @dataclass(slots=True)
@@ -24,6 +26,8 @@ class Waiting:
     done: asyncio.Future[Any]
     result: Any = None
     error: BaseException | None = None
+    together: Together[Any] | None = None
+    argument: Any = None
 
 
 class Group:
@@ -36,8 +40,12 @@ class Group:
     def run(self) -> None:
         """Run the operations; where the transaction has to be given up, they all fail."""
         try:
-            for waiting in self._members:
-                self._run_alone(waiting)
+            for together, members in self._parts():
+                if together is None or len(members) == 1:
+                    for waiting in members:
+                        self._run_alone(waiting)
+                else:
+                    self._run_together(together, members)
         except BaseException as error:  # noqa: BLE001  # it belongs to those who wait, whatever it is
             self.fail(error)
             undo(self._connection)
@@ -76,6 +84,28 @@ class Group:
             except RuntimeError:
                 if not loop.is_closed():  # with its loop, whoever waited is gone; the operations stand all the same
                     raise
+
+    def _parts(self) -> Iterable[tuple[Together[Any] | None, list[Waiting]]]:
+        parts: dict[Together[Any] | None, list[Waiting]] = {}
+        for waiting in self._members:
+            parts.setdefault(waiting.together, []).append(waiting)
+        return parts.items()
+
+    def _run_together(self, together: Together[Any], members: Sequence[Waiting]) -> None:
+        """One savepoint for all of them; where one is at fault, each is run alone, so that it alone is undone."""
+        self._connection.execute("savepoint several")
+        try:
+            results = together(self._connection, [waiting.argument for waiting in members])
+        except Exception:
+            if not self._connection.in_transaction:
+                raise
+            self._connection.execute("rollback to several")
+            for waiting in members:
+                self._run_alone(waiting)
+        else:
+            for waiting, result in zip(members, results, strict=True):
+                waiting.result = result
+        self._connection.execute("release several")
 
     def _run_alone(self, waiting: Waiting) -> None:
         self._connection.execute("savepoint one")

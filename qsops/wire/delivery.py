@@ -90,12 +90,14 @@ class DeliveryFacts:
     caller_ip: str | None = None
     region: str | None = None
     signature: str | None = field(default=None, repr=False)
+    several_signatures: bool = False
 
 
 def parse_delivery_headers(headers: Headers) -> DeliveryFacts:
     """The opposite of :func:`delivery_headers`; trust it only once the signature holds. Nothing in them raises."""
     # Backwards, so that of several the first stays.
-    told = {name.lower(): value for name, value in reversed(headers)}.get
+    first = {name.lower(): value for name, value in reversed(headers)}
+    told = first.get
     retried = told("upstash-retried", "0")
     return DeliveryFacts(
         told("upstash-message-id"),
@@ -105,4 +107,5 @@ def parse_delivery_headers(headers: Headers) -> DeliveryFacts:
         told("upstash-caller-ip"),
         told("upstash-region"),
         told("upstash-signature"),
+        len(first) < len(headers) and sum(name.lower() == "upstash-signature" for name, _ in headers) > 1,
     )

@@ -12,6 +12,7 @@ from concurrent.futures import Future
 from typing import Any, Final, cast
 
 from qsops.errors import SettingsError
+from service.deadline import CutOff, within
 from service.envelope import Event
 from service.errors import HandlerTimeout, NoThread
 from service.processing.threads import Threads
@@ -75,14 +76,10 @@ class Runner:
     async def _wait(self, event: Event, delivery: Delivery) -> Collected:
         transaction = Transaction(event, delivery, self._store)
         limit_s = patience_s(delivery.timeout_s)
-        bound = asyncio.timeout(limit_s)
         try:
-            async with bound:
-                await cast("AsyncHandler", self._handler)(event, transaction)
-        except TimeoutError as error:
-            if bound.expired():
-                raise HandlerTimeout(limit_s) from error
-            raise
+            await within(limit_s, cast("AsyncHandler", self._handler)(event, transaction))
+        except CutOff as error:
+            raise HandlerTimeout(limit_s) from error
         return transaction
 
     async def _block(self, event: Event, delivery: Delivery) -> Collected:

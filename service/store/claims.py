@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 from typing import Final
 
 from service.store import ledger, outbox
-from service.store.port import Effects, Statement
-from service.store.steps import Steps
+from service.store.port import Effects, Parameters, Statement
+from service.store.steps import Many, Steps
 
-__all__ = ["commit", "prune", "release"]
+__all__ = ["commit", "commit_all", "prune", "release"]
 
 _CLAIM: Final = (
     "insert into claims (event_id, claimed_at_ms) values (:event_id, :now_ms) on conflict do nothing returning 1"
@@ -33,6 +35,36 @@ def commit(effects: Effects, now_ms: int) -> Steps[bool]:
             yield statement
         yield from outbox.insert(effects.outgoing, now_ms)
     return claimed
+
+
+def commit_all(group: Sequence[tuple[Effects, int]], claim_all: str) -> Steps[list[bool]]:
+    """As :func:`commit` for each of ``group``, with statements of one text as one; ``claim_all`` claims ``:event_ids``.
+
+    Each event's statements stay in their order, those of different events have none.
+    """
+    event_ids = [effects.entry.event_id for effects, _ in group]
+    now_ms = max(at_ms for _, at_ms in group)
+    free = {row[0] for row in (yield Statement(claim_all, {"event_ids": json.dumps(event_ids), "now_ms": now_ms}))}
+    fresh, again, claimed = [], [], []
+    for effects, _ in group:
+        is_free = effects.entry.event_id in free
+        claimed.append(is_free)
+        (fresh if is_free else again).append(effects)
+        free.discard(effects.entry.event_id)  # of two in one group the first has it
+    yield from ledger.record([effects.entry for effects in fresh])
+    yield from ledger.record_again([effects.entry.event_id for effects in again])
+    for turn in zip_longest(*[effects.statements for effects in fresh]):
+        yield from _by_text(statement for statement in turn if statement is not None)
+    yield from outbox.insert([message for effects in fresh for message in effects.outgoing], now_ms)
+    return claimed
+
+
+def _by_text(statements: Iterable[Statement]) -> Steps[None]:
+    rows: dict[str, list[Parameters]] = {}
+    for statement in statements:
+        rows.setdefault(statement.sql, []).append(statement.parameters)
+    for sql, parameters in rows.items():
+        yield Many(sql, parameters)
 
 
 def release(event_ids: Sequence[str]) -> Steps[frozenset[str]]:

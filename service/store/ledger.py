@@ -9,7 +9,17 @@ from qsops.models import CallbackReport, LedgerEntry, Page
 from service.store.port import LedgerFilter, Statement
 from service.store.steps import Many, Steps
 
-__all__ = ["COLUMNS", "MERGE", "mark_dead", "mark_parked", "mark_published", "page", "record", "record_delivery"]
+__all__ = [
+    "COLUMNS",
+    "MERGE",
+    "mark_dead",
+    "mark_parked",
+    "mark_published",
+    "page",
+    "record",
+    "record_again",
+    "record_delivery",
+]
 
 COLUMNS: Final = (
     "event_id",
@@ -66,7 +76,13 @@ def record_delivery(entry: LedgerEntry, *, claimed: bool) -> Steps[None]:
     if claimed:
         yield from record([entry])
     else:
-        yield Statement(_DELIVERED_AGAIN, {"event_id": entry.event_id})
+        yield from record_again([entry.event_id])
+
+
+def record_again(event_ids: Iterable[str]) -> Steps[None]:
+    """Duplicates, which were answered 200."""
+    if rows := [{"event_id": event_id} for event_id in event_ids]:
+        yield Many(_DELIVERED_AGAIN, rows)
 
 
 def mark_published(messages: Iterable[tuple[str, str]], now_ms: int) -> Many:

@@ -9,9 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from qsops.sqlite import Database, migrations_in
+from qsops.models import LedgerEntry
+from qsops.sqlite import Database, Together, migrations_in
 from service.errors import StoreUnavailable
-from service.store.port import Row, Statement
+from service.store import claims, receipts
+from service.store.port import Effects, Outgoing, Row, Statement
 from service.store.steps import Many, Rows, Steps
 from service.store.verbs import Verbs
 
@@ -35,6 +37,10 @@ _AWAY: Final = frozenset(
     }
 )
 _PRIMARY_CODE: Final = 0xFF
+_CLAIM_ALL: Final = (
+    "insert into claims (event_id, claimed_at_ms) select value, :now_ms from json_each(:event_ids) where true "
+    "on conflict do nothing returning event_id"
+)
 _KNOWN: Final = "select event_id from events where event_id in (select value from json_each(?))"
 
 
@@ -47,6 +53,17 @@ class SqliteStore(Verbs):
         self._path = path
         self._database: Database | None = None
         self._closed = False
+
+    async def record(self, entries: Sequence[LedgerEntry], outgoing: Sequence[Outgoing], now_ms: int) -> None:
+        await self._submit_each(_record_all, (entries, outgoing, now_ms))
+
+    async def receive(
+        self, entries: Sequence[LedgerEntry], outgoing: Sequence[Outgoing], now_ms: int
+    ) -> frozenset[str]:
+        return await self._submit_each(_receive_all, (entries, outgoing, now_ms))
+
+    async def commit(self, effects: Effects, now_ms: int) -> bool:
+        return await self._submit_each(_commit_all, (effects, now_ms))
 
     async def known(self, event_ids: Sequence[str]) -> frozenset[str]:
         database = self._opened()
@@ -88,10 +105,32 @@ class SqliteStore(Verbs):
         with _named(database.path):
             return database.read(lambda connection: _run(connection, steps))
 
+    async def _submit_each(self, together: Together[T], argument: Any) -> T:
+        database = self._opened()
+        # Without _named, which is a generator: this is done for each delivery.
+        try:
+            return await database.submit_each(together, argument)
+        except (sqlite3.Error, OSError) as error:
+            if _is_away(error):
+                raise _away(error, database.path) from error
+            raise
+
     async def _write(self, steps: Steps[T]) -> T:
         database = self._opened()
         with _named(database.path):
             return await database.submit(lambda connection: _run(connection, steps))
+
+
+def _record_all(connection: sqlite3.Connection, group: Sequence[receipts.Receipts]) -> list[None]:
+    return _run(connection, receipts.record_all(group))
+
+
+def _receive_all(connection: sqlite3.Connection, group: Sequence[receipts.Receipts]) -> list[frozenset[str]]:
+    return _run(connection, receipts.receive_all(group))
+
+
+def _commit_all(connection: sqlite3.Connection, group: Sequence[tuple[Effects, int]]) -> list[bool]:
+    return _run(connection, claims.commit_all(group, _CLAIM_ALL))
 
 
 def _run(connection: sqlite3.Connection, steps: Steps[T]) -> T:
@@ -119,10 +158,18 @@ def _named(path: str) -> Iterator[None]:
     """A database that is away is no fault of the statement, nor of the event: say so."""
     try:
         yield
-    except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", None)
-        if code is None or code & _PRIMARY_CODE not in _AWAY:
-            raise
-        raise StoreUnavailable(f"the database {path} is away: {error}") from error
-    except OSError as error:
-        raise StoreUnavailable(f"the database {path} is away: {error}") from error
+    except (sqlite3.Error, OSError) as error:
+        if _is_away(error):
+            raise _away(error, path) from error
+        raise
+
+
+def _is_away(error: sqlite3.Error | OSError) -> bool:
+    if isinstance(error, OSError):
+        return True
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & _PRIMARY_CODE in _AWAY
+
+
+def _away(error: Exception, path: str) -> StoreUnavailable:
+    return StoreUnavailable(f"the database {path} is away: {error}")
