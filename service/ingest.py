@@ -8,8 +8,7 @@ one commit is all that a POST waits for.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
@@ -78,7 +77,7 @@ class Ingest:
         tally: Tally,
         tracing: NoTracing = NO_TRACING,
     ) -> None:
-        self._mode = settings.qsops_ingest_mode
+        self._is_outbox_first = settings.qsops_ingest_mode == "outbox-first"
         self._messages = Messages(settings)
         self._store = store
         self._publisher = publisher
@@ -100,13 +99,28 @@ class Ingest:
         distinct: dict[str, Event] = {}
         for event in events:
             distinct.setdefault(event.id, event)
+        taken = await (self._receive if self._is_outbox_first else self._publish_new)(distinct, until_s)
+        return self._counted(taken, len(events) - len(taken))
+
+    async def _receive(self, distinct: Mapping[str, Event], until_s: float) -> list[Arrival]:
+        """Put what is new into the outbox; one commit."""
+        now_ms = self._clock.now_ms()
+        arrivals = [self._arrival(event) for event in distinct.values()]
+        entries, outgoing = [one.entry(now_ms) for one in arrivals], [one.outgoing(0) for one in arrivals]
+        known = await self._within(until_s, self._store.receive(entries, outgoing, now_ms))
+        taken = [one for one in arrivals if one.event.id not in known]
+        if taken:
+            self._outbox.wake()
+        return taken
+
+    async def _publish_new(self, distinct: Mapping[str, Event], until_s: float) -> list[Arrival]:
+        """Publish what is new, and note what became of it."""
         known = await self._within(until_s, self._store.known(list(distinct)))
         fresh = [self._arrival(event) for event_id, event in distinct.items() if event_id not in known]
-        if fresh and self._mode == "direct":
-            await self._publish(fresh, until_s)
         if fresh:
+            await self._publish(fresh, until_s)
             await self._record(fresh, until_s)
-        return self._counted(fresh, len(events) - len(fresh))
+        return fresh
 
     def _arrival(self, event: Event) -> Arrival:
         conversation = conversation_of(event.account, event.kind, event.payload)
@@ -131,12 +145,12 @@ class Ingest:
             self._outbox.wake()
 
     def _counted(self, sent: Sequence[Arrival], duplicates: int) -> Accepted:
-        states = Counter(one.state for one in sent)
-        for state, count in states.items():
-            self._tally.count(EVENTS, state, count)
-        if duplicates:
-            self._tally.count(EVENTS, "duplicate", duplicates)
-        return Accepted(len(sent) - states["parked"], duplicates, states["queued"])
+        states = [one.state for one in sent]
+        counts = {state: states.count(state) for state in ("published", "queued", "parked")}
+        for outcome, count in (*counts.items(), ("duplicate", duplicates)):
+            if count:
+                self._tally.count(EVENTS, outcome, count)
+        return Accepted(len(sent) - counts["parked"], duplicates, counts["queued"])
 
     async def _within(self, until_s: float, verb: Coroutine[Any, Any, T]) -> T:
         """What a verb of the store returns, unless that takes too long.

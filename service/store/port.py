@@ -170,6 +170,12 @@ class Store(Protocol):
         """Write what became of received events, and what is still to be published. An entry never goes back a state."""
         ...
 
+    async def receive(
+        self, entries: Sequence[LedgerEntry], outgoing: Sequence[Outgoing], now_ms: int
+    ) -> frozenset[str]:
+        """As :meth:`record`, for those of ``entries`` that the ledger does not have; those that it has."""
+        ...
+
     async def commit(self, effects: Effects, now_ms: int) -> bool:
         """Claim the event and write its effects, together; False if it was claimed before, and nothing was written.
 

@@ -42,8 +42,21 @@ class Verbs(ABC):
     async def _read(self, steps: Steps[T]) -> T:
         """Run ``steps`` on what has been committed."""
 
+    @abstractmethod
+    async def known(self, event_ids: Sequence[str]) -> frozenset[str]:
+        """Those of ``event_ids`` that the ledger has."""
+
     async def record(self, entries: Sequence[LedgerEntry], outgoing: Sequence[Outgoing], now_ms: int) -> None:
         await self._write(_record(entries, outgoing, now_ms))
+
+    async def receive(
+        self, entries: Sequence[LedgerEntry], outgoing: Sequence[Outgoing], now_ms: int
+    ) -> frozenset[str]:
+        known = await self.known([entry.event_id for entry in entries])
+        fresh = [entry for entry in entries if entry.event_id not in known]
+        if fresh:
+            await self.record(fresh, [message for message in outgoing if message.event_id not in known], now_ms)
+        return known
 
     async def commit(self, effects: Effects, now_ms: int) -> bool:
         return await self._write(claims.commit(effects, now_ms))

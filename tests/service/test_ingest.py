@@ -56,6 +56,11 @@ class Hanging(SqliteStore):
         await asyncio.sleep(self.takes_s.get("record", 0))
         return await super().record(entries, outgoing, now_ms)
 
+    async def receive(self, entries, outgoing, now_ms):  # type: ignore[no-untyped-def, override]
+        self.records.append(len(entries))
+        await asyncio.sleep(self.takes_s.get("known", 0) + self.takes_s.get("record", 0))
+        return await super().receive(entries, outgoing, now_ms)
+
 
 @MODES
 def test_what_is_taken_is_sent_once(mode: str):
