@@ -26,6 +26,7 @@ OWNER: Final = "qsops"
 _DEBIAN: Final = Path("/usr/lib/postgresql")
 #: PostgreSQL refuses to run as root; the first of these that exists runs it then.
 _USERS: Final = ("postgres", "nobody")
+_PORTS: Final = (20_000, 12_000)
 _LIMIT_S: Final = 60.0
 _LOOK_AGAIN_S: Final = 0.01
 
@@ -79,17 +80,24 @@ class Cluster:
 
     def stop(self) -> None:
         """Stop it as an operator does who does not wait for clients; harmless where it does not run."""
-        self._end(signal.SIGINT)
+        if self._server is not None:
+            self._server.send_signal(signal.SIGINT)
+            try:
+                self._server.wait(_LIMIT_S)
+            except subprocess.TimeoutExpired:
+                self.kill()
+            self._server = None
 
     def kill(self) -> None:
-        """Stop it without a word to anybody, as a power cut would; it recovers at its next start."""
-        self._end(signal.SIGQUIT)
-
-    def _end(self, by: signal.Signals) -> None:
+        """End it without a word to anybody, as a power cut would; it recovers at its next start."""
         server, self._server = self._server, None
         if server is not None:
-            server.send_signal(by)
-            server.wait(_LIMIT_S)
+            for pid in (*_children(server.pid), server.pid):
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass  # it ended by itself meanwhile
+            server.wait()
 
     def _answers(self) -> bool:
         asked = [_program("pg_isready"), "-q", "-h", LOOPBACK, "-p", str(self.port)]
@@ -121,7 +129,13 @@ def cluster() -> Iterator[Cluster]:
             made.start()
             yield made
         finally:
-            made.stop()
+            made.kill()  # a shutdown in order would first bring home what is thrown away
+
+
+def _children(pid: int) -> list[int]:
+    """The processes that ``pid`` has started; elsewhere than on Linux they end by themselves, a little later."""
+    listed = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(child) for child in listed.read_text().split()] if listed.exists() else []
 
 
 def _program(name: str) -> str:
@@ -150,6 +164,11 @@ def _unprivileged_user() -> str | None:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
+    """One that nothing listens on, below those that outgoing connections are given: it is kept through a restart."""
+    first, count = _PORTS
+    for number in range(count):
+        port = first + (os.getpid() + number) % count
+        with socket.socket() as probe:
+            if probe.connect_ex((LOOPBACK, port)) != 0:
+                return port
+    raise PostgresMissing(f"no free port from {first} to {first + count - 1}")

@@ -48,8 +48,9 @@ def is_collision(error: BaseException) -> bool:
 
 
 @asynccontextmanager
-async def told(where: str, within_s: float = VERB_WITHIN_S) -> AsyncIterator[None]:
+async def told(where: str, within_s: float | None = None) -> AsyncIterator[None]:
     """A database that is away, or silent for ``within_s``, is no fault of the statement, nor of the event: say so."""
+    within_s = VERB_WITHIN_S if within_s is None else within_s
     try:
         async with asyncio.timeout(within_s):
             yield

@@ -7,9 +7,11 @@ import select
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import psycopg
 from psycopg.pq import TransactionStatus
 
 from service.errors import StoreUnavailable
+from service.store.postgres.faults import is_away
 from service.store.postgres.server import Connection, Server
 
 __all__ = ["Lines"]
@@ -35,6 +37,10 @@ class Lines:
             connection = await self._ready()
             try:
                 yield connection
+            except psycopg.Error as error:
+                if is_away(error):
+                    await connection.close()
+                raise
             finally:
                 await self._put_back(connection)
 
