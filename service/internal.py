@@ -39,6 +39,8 @@ EVENTS_LIMIT: Final = 1000
 PAGE_LIMIT: Final = 1000
 #: The largest number that either database takes.
 CURSOR_LIMIT: Final = 2**63 - 1
+#: What both databases can compare with: PostgreSQL has no text with a null byte.
+_Text = Annotated[str | None, Query(pattern=r"^[^\x00]*$")]
 
 
 class Internal:
@@ -161,11 +163,7 @@ def router(settings: Settings, internal: Internal) -> APIRouter:
 
 
 async def _ledger_filter(
-    event_id: str | None = None,
-    mid: str | None = None,
-    message_id: str | None = None,
-    state: str | None = None,
-    kind: str | None = None,
+    event_id: _Text = None, mid: _Text = None, message_id: _Text = None, state: _Text = None, kind: _Text = None
 ) -> LedgerFilter:
     # Async, since a plain dependency would cost a thread, whose time a manual clock cannot know.
     return LedgerFilter(event_id, mid, message_id, state, kind)
