@@ -1,6 +1,8 @@
 """What a POST waits for, in both modes: QStash and the database slow, hung and back, on virtual time."""
 
 import asyncio
+import os
+import signal
 from collections.abc import Coroutine
 from typing import Any
 
@@ -287,3 +289,24 @@ def test_other_producers_are_bounded_alike(mode: str):
         await close(rig)
 
     run(main)
+
+
+@pytest.mark.parametrize("mode", ["direct", "outbox-first"])
+async def test_a_postgresql_that_falls_silent_is_503(postgres_url: str, mode: str, monkeypatch: pytest.MonkeyPatch):
+    """A server that hangs answers nothing, not even that a query is given up: Meta is told all the same."""
+    rig = make_rig(database_url=postgres_url, qsops_ingest_mode=mode)
+    assert (await rig.webhook(many(1))).status_code == 200
+    mine = "select pid from pg_stat_activity where application_name = 'qsops' and datname = current_database()"
+    pids = [row["pid"] for row in await rig.rows(mine)]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        monkeypatch.setattr("service.ingest.ANSWER_WITHIN_S", 0.3)
+        assert (await rig.webhook(many(1, first=1))).status_code == 503
+        monkeypatch.undo()
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+    assert (await rig.webhook(many(2))).status_code == 200
+    assert [one.mid for one in await rig.ledger()] == ["m-0", "m-1"]
+    await close(rig)
