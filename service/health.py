@@ -38,7 +38,7 @@ def router(store: Store, clock: Clock) -> APIRouter:
         try:
             async with asyncio.timeout(PATIENCE_S):
                 await store.ping()
-                backlog = await store.backlog()
+                backlog = await store.lag()
         except StoreUnavailable:
             return unavailable(AWAY)
         except TimeoutError:

@@ -45,7 +45,7 @@ def router(store: Store, clock: Clock, tally: Tally) -> APIRouter:
     async def backlog() -> Backlog | None:
         try:
             async with asyncio.timeout(PATIENCE_S):
-                return await store.backlog()
+                return await store.lag()
         except (StoreUnavailable, TimeoutError):
             return None
 

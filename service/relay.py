@@ -107,7 +107,7 @@ class Relay:
 
     async def backlog(self) -> Backlog:
         """What waits, and since when: the relay's lag."""
-        return await self._store.backlog()
+        return await self._store.lag()
 
     async def aclose(self) -> None:
         """Stop once the requests under way are answered, or without; what was not sent stays in the outbox."""

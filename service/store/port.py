@@ -202,7 +202,11 @@ class Store(Protocol):
         ...
 
     async def backlog(self) -> Backlog:
-        """The state of the outbox."""
+        """The state of the outbox, and when the next row can be taken: takes a look at each row."""
+        ...
+
+    async def lag(self) -> Backlog:
+        """The state of the outbox, without when the next can be taken: quick, however many there are."""
         ...
 
     async def report(

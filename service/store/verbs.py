@@ -74,6 +74,9 @@ class Verbs(ABC):
     async def backlog(self) -> Backlog:
         return await self._read(outbox.backlog())
 
+    async def lag(self) -> Backlog:
+        return await self._read(outbox.lag())
+
     async def report(
         self, report: CallbackReport, outcome: str, event_id: str | None, now_ms: int, cause: Cause | None = None
     ) -> bool:

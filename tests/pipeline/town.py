@@ -42,7 +42,20 @@ class Road:
         return None
 
 
-_VERBS = ("known", "record", "commit", "take", "settle", "backlog", "report", "untold", "told", "prune", "release")
+_VERBS = (
+    "known",
+    "record",
+    "commit",
+    "take",
+    "settle",
+    "backlog",
+    "lag",
+    "report",
+    "untold",
+    "told",
+    "prune",
+    "release",
+)
 
 
 class Switchable(SqliteStore):

@@ -1,8 +1,9 @@
 import asyncio
 
 from qsops.clock import ManualClock
+from qsops.sqlite import Database, migrations_in
 from service.health import PATIENCE_S, SLOW
-from service.store import SqliteStore
+from service.store import SqliteStore, outbox
 from tests.service import virtual
 from tests.service.rig import close, make_rig
 
@@ -29,3 +30,14 @@ def test_a_database_that_hangs_is_not_ready_in_bounded_time():
         await close(rig)
 
     virtual.run(main)
+
+
+async def test_a_full_outbox_is_not_looked_through():
+    """An outage of QStash fills the outbox, and probes and scrapes go on: they count by index, not by row."""
+    database = Database(":memory:", migrations_in("service.store.migrations"))
+    plan = database.read(lambda connection: connection.execute(f"explain query plan {outbox.LAG}").fetchall())
+    database.close()
+    looks = [detail for *_, detail in plan if "outbox" in detail]
+    assert len(looks) == 3
+    # The one without an index is for the oldest, and ends at the first row.
+    assert [detail for detail in looks if "INDEX" not in detail] == ["SCAN outbox"]

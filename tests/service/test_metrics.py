@@ -91,7 +91,7 @@ class Away(SqliteStore):
 
     hangs = False
 
-    async def backlog(self) -> Backlog:
+    async def lag(self) -> Backlog:
         if self.hangs:
             await asyncio.Event().wait()
         raise StoreUnavailable("switched off")

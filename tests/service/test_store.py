@@ -71,6 +71,28 @@ async def test_an_entry_never_goes_back_a_state(store: Store, first: str, second
     assert [found.state for found in await ledger_of(store)] == [state]
 
 
+async def test_what_is_received_twice_is_kept_once(store: Store):
+    """Of two POSTs with the same event, also at the same moment, one has it; the other is told that it is known."""
+    await store.record([entry("e-0", "processed")], [], 1)
+
+    async def receive(*names: str) -> frozenset[str]:
+        entries = [entry(name, "queued") for name in names]
+        return await store.receive(entries, [outgoing(name, event_id=name) for name in names], 5)
+
+    assert await asyncio.gather(receive("e-0", "e-1"), receive("e-1", "e-2"), receive("e-2")) == [
+        {"e-0"},
+        {"e-1"},
+        {"e-2"},
+    ]
+    assert await receive("e-0", "e-1", "e-2") == {"e-0", "e-1", "e-2"}
+    assert await ids_of(store.take(5, 9, 50)) == ["e-1", "e-2"]
+    assert {found.event_id: found.state for found in await ledger_of(store)} == {
+        "e-0": "processed",
+        "e-1": "queued",
+        "e-2": "queued",
+    }
+
+
 async def test_the_outbox_keeps_a_message_as_it_was(store: Store):
     """What is sent later is what would have been sent at once; the same one is kept once."""
     await store.record([], [outgoing(1), outgoing(1), outgoing(2, event_id="e-2")], 5)
@@ -89,6 +111,8 @@ async def test_the_outbox_settles_each_row_by_itself(store: Store):
     await store.settle(list(zip(rows, verdicts, strict=True)), 7)
     backlog = await store.backlog()
     assert (backlog.queued, backlog.parked, backlog.oldest_ms, backlog.due_at_ms) == (1, 1, 5, 60)
+    lag = await store.lag()
+    assert (lag.queued, lag.parked, lag.oldest_ms, lag.due_at_ms) == (1, 1, 5, None)
     assert await store.take(59, 10, 90) == []
     assert [row.attempts for row in await store.take(60, 10, 90)] == [1]
     assert [
