@@ -23,12 +23,16 @@ __all__ = ["Work", "run"]
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What one caller writes: the ``effects`` of an event that is to be claimed, or entries and messages."""
+    """What one caller writes: the ``effects`` of an event that is to be claimed, or entries and messages.
+
+    With ``if_new`` it is only those of events that the ledger does not have.
+    """
 
     now_ms: int
     effects: Effects | None = None
     entries: Sequence[LedgerEntry] = ()
     outgoing: Sequence[Outgoing] = ()
+    if_new: bool = False
 
 
 def _type_of(column: str) -> str:
@@ -43,6 +47,7 @@ def _insert(table: str, columns: Sequence[str], conflict: str) -> str:
 
 
 _CLAIM: Final = _insert("claims", ("event_id", "claimed_at_ms"), "on conflict do nothing returning event_id")
+_RECEIVE: Final = _insert("events", ledger.COLUMNS, "on conflict (event_id) do nothing returning event_id")
 _RECORD: Final = _insert("events", ledger.COLUMNS, ledger.MERGE)
 _SEND: Final = _insert("outbox", outbox.COLUMNS, "on conflict (deduplication_id) do nothing")
 _DELIVERED_AGAIN: Final = (
@@ -51,58 +56,76 @@ _DELIVERED_AGAIN: Final = (
 )
 
 
-async def run(connection: Connection, works: Sequence[Work]) -> list[bool]:
-    """Write ``works`` in one transaction; for each whether its event was claimed.
+async def run(connection: Connection, works: Sequence[Work]) -> list[frozenset[str]]:
+    """Write ``works`` in one transaction; for each its events that were claimed, or known, before.
 
     :raises psycopg.Error: when any of it fails; the transaction is then left for the caller to end.
     """
-    claimed = await _claim(connection, works)
-    done = [work.effects is not None and claimed.pop(work.effects.entry.event_id, None) is work for work in works]
-    made = [work.effects for work, is_first in zip(works, done, strict=True) if is_first and work.effects]
-    again = [work.effects for work, is_first in zip(works, done, strict=True) if work.effects and not is_first]
+    claimed, received = await _begin(connection, works)
+    known = [_known(work, claimed, received) for work in works]
+    written = list(zip(works, known, strict=True))
+    made = [work.effects for work, before in written if work.effects and not before]
     cursor = connection.cursor()
     async with connection.pipeline():
-        for sql, values in _bulk(works, made, again, done):
+        for sql, values in _bulk(written, made):
             await cursor.execute(sql, values)
         for sql, rows in _batches(made):
             await cursor.executemany(sql, rows)
         await cursor.execute("commit")
-    return done
+    return known
 
 
-async def _claim(connection: Connection, works: Sequence[Work]) -> dict[str, Work]:
-    """Begin, and claim the events; whose claim holds, by event."""
-    asking: dict[str, Work] = {}
-    for work in works:
-        if work.effects is not None:
-            asking.setdefault(work.effects.entry.event_id, work)
-    ids = sorted(asking)
-    cursor = connection.cursor()
+async def _begin(connection: Connection, works: Sequence[Work]) -> tuple[set[str], set[str]]:
+    """Begin, and claim and receive events; those that nobody had before."""
+    claims = {work.effects.entry.event_id: work.now_ms for work in works if work.effects}
+    ids = sorted(claims)
+    received = next(_once_each([entry for work in works if work.if_new for entry in work.entries]), [])
+    claiming, receiving = connection.cursor(), connection.cursor()
     async with connection.pipeline():
         await connection.execute("begin")
         if ids:
-            await cursor.execute(_CLAIM, [ids, [asking[event_id].now_ms for event_id in ids]])
-    return {event_id: asking[event_id] for (event_id,) in await cursor.fetchall()} if ids else {}
+            await claiming.execute(_CLAIM, [ids, [claims[event_id] for event_id in ids]])
+        if received:
+            await receiving.execute(_RECEIVE, _columns(received))
+    return (
+        {event_id for (event_id,) in await claiming.fetchall()} if ids else set(),
+        {event_id for (event_id,) in await receiving.fetchall()} if received else set(),
+    )
+
+
+def _known(work: Work, claimed: set[str], received: set[str]) -> frozenset[str]:
+    """Which events of ``work`` were there before it; of two in one group the first has it."""
+    fresh = claimed if work.effects else received
+    asked = [work.effects.entry] if work.effects else work.entries if work.if_new else []
+    known = frozenset(entry.event_id for entry in asked if entry.event_id not in fresh)
+    fresh.difference_update(entry.event_id for entry in asked)
+    return known
 
 
 def _bulk(
-    works: Sequence[Work], made: Sequence[Effects], again: Sequence[Effects], done: Sequence[bool]
+    written: Sequence[tuple[Work, frozenset[str]]], made: Sequence[Effects]
 ) -> Iterator[tuple[str, list[list[Any]]]]:
     """Our own tables, a statement each, as arrays of columns."""
-    entries = [entry for work in works for entry in work.entries] + [effects.entry for effects in made]
-    for portion in _once_each(entries):
-        yield _RECORD, [[getattr(entry, name) for entry in portion] for name in ledger.COLUMNS]
+    entries = [entry for work, _ in written if not work.if_new for entry in work.entries]
+    for portion in _once_each([*entries, *(effects.entry for effects in made)]):
+        yield _RECORD, _columns(portion)
+    again = Counter(work.effects.entry.event_id for work, before in written if work.effects and before)
     if again:
-        counted = Counter(effects.entry.event_id for effects in again)
-        ids = sorted(counted)
-        yield _DELIVERED_AGAIN, [ids, [counted[event_id] for event_id in ids]]
-    rows = [
-        outbox.values(one, work.now_ms)
-        for work, is_first in zip(works, done, strict=True)
-        for one in (*work.outgoing, *(work.effects.outgoing if work.effects and is_first else ()))
-    ]
+        ids = sorted(again)
+        yield _DELIVERED_AGAIN, [ids, [again[event_id] for event_id in ids]]
+    rows = [outbox.values(one, work.now_ms) for work, before in written for one in _messages(work, before)]
     if rows:
         yield _SEND, [[row[name] for row in rows] for name in outbox.COLUMNS]
+
+
+def _messages(work: Work, known: frozenset[str]) -> Iterable[Outgoing]:
+    if work.effects:
+        return () if known else work.effects.outgoing
+    return [one for one in work.outgoing if one.event_id not in known]
+
+
+def _columns(entries: Sequence[LedgerEntry]) -> list[list[Any]]:
+    return [[getattr(entry, name) for entry in entries] for name in ledger.COLUMNS]
 
 
 def _once_each(entries: Sequence[LedgerEntry]) -> Iterator[list[LedgerEntry]]:

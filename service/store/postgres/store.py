@@ -59,8 +59,13 @@ class PostgresStore(Verbs):
     async def record(self, entries: Sequence[LedgerEntry], outgoing: Sequence[Outgoing], now_ms: int) -> None:
         await self._submit(Work(now_ms, entries=entries, outgoing=outgoing))
 
+    async def receive(
+        self, entries: Sequence[LedgerEntry], outgoing: Sequence[Outgoing], now_ms: int
+    ) -> frozenset[str]:
+        return await self._submit(Work(now_ms, entries=entries, outgoing=outgoing, if_new=True))
+
     async def commit(self, effects: Effects, now_ms: int) -> bool:
-        return await self._submit(Work(now_ms, effects))
+        return not await self._submit(Work(now_ms, effects))
 
     async def fetch(self, statement: Statement) -> list[Row]:
         translated = numbered(statement.sql)
@@ -96,7 +101,7 @@ class PostgresStore(Verbs):
         for lines in (self._readers, self._others):
             await lines.aclose()
 
-    async def _submit(self, work: Work) -> bool:
+    async def _submit(self, work: Work) -> frozenset[str]:
         async with told(self._server.name):
             await self._opened()
         return await self._writer.submit(work)

@@ -26,7 +26,7 @@ ATTEMPTS: Final = 5
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     work: Work
-    done: asyncio.Future[bool]
+    done: asyncio.Future[frozenset[str]]
 
 
 class Writer:
@@ -38,8 +38,8 @@ class Writer:
         self._waiting: list[_Waiting] = []
         self._running: asyncio.Task[None] | None = None
 
-    async def submit(self, work: Work) -> bool:
-        """Write ``work``; whether its event was claimed by it. It stands or falls whether or not somebody waits.
+    async def submit(self, work: Work) -> frozenset[str]:
+        """Write ``work``; those of its events that were there before. It is written whether or not somebody waits.
 
         :raises StoreUnavailable: when the database is away, also when it is not known whether it has taken effect.
         :raises psycopg.Error: for a statement that fails.
@@ -84,7 +84,7 @@ class Writer:
                     waiting.done.set_result(result)
         return None
 
-    async def _commit(self, works: Sequence[Work]) -> list[bool]:
+    async def _commit(self, works: Sequence[Work]) -> list[frozenset[str]]:
         async with told(self._server.name):
             for _ in range(ATTEMPTS - 1):
                 try:
@@ -94,7 +94,7 @@ class Writer:
                         raise
             return await self._attempt(works)
 
-    async def _attempt(self, works: Sequence[Work]) -> list[bool]:
+    async def _attempt(self, works: Sequence[Work]) -> list[frozenset[str]]:
         async with self._lines.line() as connection:
             connection.prepare_threshold = 0
             try:
