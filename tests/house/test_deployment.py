@@ -16,8 +16,11 @@ from qsops.engine.embedded import Embedded
 from qsops.engine.virtual import VirtualLoop
 from qsops.wire.http import Request
 from service.internal import RELAY_PATH
+from service.metrics import exposition
 from service.publishing import CONSUMER_PATH
 from service.settings import Settings
+from service.store import Backlog
+from service.tally import Tally
 from service.webhook import BODY_LIMIT, WEBHOOK_PATH
 from tests.engine.caller import TOKENS
 
@@ -178,6 +181,15 @@ def test_the_page_names_what_there_is():
     assert "client_max_body_size 50m" in DEPLOY
     for name in re.findall(r"\]\(#([a-z-]+)\)", DEPLOY):
         assert name in {heading.lower().replace(" ", "-") for heading in re.findall(r"^## (.+)$", DEPLOY, re.M)}
+
+
+def test_the_metrics_to_watch_are_counted():
+    """Each metric of docs/deploy.md is one that `/metrics` gives, with the labels that are named."""
+    given = exposition(Tally(), Backlog(), 0).decode()
+    families = {name.removesuffix("_total") for name in re.findall(r"^# TYPE (\w+)", given, re.M)}
+    shown = {name.removesuffix("_total") for name in re.findall(r"\b(qsops_\w+)(?=[`{)])", DEPLOY)}
+    assert len(shown) > 5
+    assert shown <= families
 
 
 def test_the_shown_schedule_drives_the_relay():
