@@ -45,7 +45,9 @@ def commit_all(group: Sequence[tuple[Effects, int]], claim_all: str) -> Steps[li
     event_ids = [effects.entry.event_id for effects, _ in group]
     now_ms = max(at_ms for _, at_ms in group)
     free = {row[0] for row in (yield Statement(claim_all, {"event_ids": json.dumps(event_ids), "now_ms": now_ms}))}
-    fresh, again, claimed = [], [], []
+    claimed: list[bool] = []
+    fresh: list[Effects] = []
+    again: list[Effects] = []
     for effects, _ in group:
         is_free = effects.entry.event_id in free
         claimed.append(is_free)

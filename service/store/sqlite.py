@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from qsops.models import LedgerEntry
-from qsops.sqlite import Database, Together, migrations_in
+from qsops.sqlite import Database, Kind, Together, migrations_in
 from service.errors import StoreUnavailable
 from service.store import claims, receipts
 from service.store.port import Effects, Outgoing, Row, Statement
@@ -37,6 +37,7 @@ _AWAY: Final = frozenset(
     }
 )
 _PRIMARY_CODE: Final = 0xFF
+_KIND: Final = Kind("the service", int.from_bytes(b"qsos"), "claims")
 _CLAIM_ALL: Final = (
     "insert into claims (event_id, claimed_at_ms) select value, :now_ms from json_each(:event_ids) where true "
     "on conflict do nothing returning event_id"
@@ -97,7 +98,7 @@ class SqliteStore(Verbs):
             raise StoreUnavailable(f"the database {self._path} is closed")
         if self._database is None:
             with _named(str(self._path)):
-                self._database = Database(self._path, migrations_in("service.store.migrations"))
+                self._database = Database(self._path, migrations_in("service.store.migrations"), _KIND)
         return self._database
 
     async def _read(self, steps: Steps[T]) -> T:
@@ -130,6 +131,9 @@ def _receive_all(connection: sqlite3.Connection, group: Sequence[receipts.Receip
 
 
 def _commit_all(connection: sqlite3.Connection, group: Sequence[tuple[Effects, int]]) -> list[bool]:
+    if len(group) == 1:
+        # A handler may collect what no batch takes, such as a query.
+        return [_run(connection, claims.commit(*group[0]))]
     return _run(connection, claims.commit_all(group, _CLAIM_ALL))
 
 

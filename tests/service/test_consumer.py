@@ -55,6 +55,26 @@ async def test_both_keys_are_accepted_while_they_rotate(rig: Rig):
 
 
 @pytest.mark.parametrize(
+    ("region", "key", "status"),
+    [
+        ("EU-CENTRAL-1", "sig_eu", 200),
+        ("eu_central_1", "sig_eu", 200),
+        ("EU-CENTRAL-1", KEYS.current, 401),
+        ("US-EAST-1", KEYS.current, 200),
+        ("US-EAST-1", "sig_eu", 401),
+        ("MARS-1", NEXT, 200),
+        (None, KEYS.current, 200),
+    ],
+)
+async def test_the_region_of_a_delivery_chooses_the_keys(region: str | None, key: str, status: int):
+    """One endpoint may be called from both regions: each signs with its own keys, or with the plain ones."""
+    rig = make_rig(eu_central_1_qstash_current_signing_key="sig_eu")
+    headers = {"Upstash-Region": region} if region else {}
+    assert (await rig.deliver(rig.event(), key=key, **headers)).status_code == status
+    await close(rig)
+
+
+@pytest.mark.parametrize(
     ("cause", "changes"),
     [
         ("key", {"key": DEV_USERS[1].keys.current}),

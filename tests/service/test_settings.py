@@ -6,6 +6,7 @@ import pytest
 
 from qsops.config import DEV_USERS
 from qsops.errors import SettingsError
+from qsops.models import KeyPair
 from service import processing
 from service.app import create_app
 from service.publishing import Messages
@@ -71,6 +72,10 @@ def test_a_missing_setting_is_named(name: str, value: str | None):
         ("DATABASE_URL", "sqlite://relative.db"),
         ("DATABASE_URL", "sqlite:///"),
         ("PUBLIC_BASE_URL", "hooks.example.com"),
+        ("QSOPS_CONCURRENCY", "0"),
+        ("ALLOWED_HOSTS", "https://a.example"),
+        ("ALLOWED_HOSTS", "a.example:443"),
+        ("ALLOWED_HOSTS", "a.example,,b.example"),
     ],
 )
 def test_a_malformed_setting_is_named(name: str, value: str):
@@ -187,3 +192,27 @@ def test_vercel_leaves_nothing_for_later():
     told = {**VERCEL, "DATABASE_URL": "postgresql://localhost/qsops", "QSOPS_INGEST_MODE": "outbox-first"}
     with pytest.raises(SettingsError, match="QSOPS_INGEST_MODE: on Vercel"):
         load(told)
+
+
+EU = {"EU_CENTRAL_1_QSTASH_CURRENT_SIGNING_KEY": "sig_eu_1", "EU_CENTRAL_1_QSTASH_NEXT_SIGNING_KEY": "sig_eu_2"}
+
+
+def test_a_region_has_keys_of_its_own():
+    """With QSTASH_REGION set, each region's own keys are read; the plain ones are for regions that have none."""
+    found = load({**FULL, **EU, "QSTASH_REGION": "US_EAST_1"})
+    assert dict(found.regional_keys) == {"EU_CENTRAL_1": KeyPair("sig_eu_1", "sig_eu_2")}
+    assert found.signing_keys.current == "sig_canary_current"
+    assert "sig_eu" not in repr(found)
+
+
+@pytest.mark.parametrize("told", [{}, {"QSTASH_REGION": "MARS_1"}, {"QSTASH_REGION": ""}])
+def test_without_a_region_there_are_no_regional_keys(told: dict[str, str]):
+    """As the vendor's client has it: regional names count once a region is chosen."""
+    assert dict(load({**FULL, **EU, **told}).regional_keys) == {}
+
+
+def test_regional_keys_alone_are_enough():
+    """A deployment in one region names nothing twice."""
+    plain = {name: value for name, value in FULL.items() if not name.endswith("SIGNING_KEY")}
+    found = load({**plain, **EU, "QSTASH_REGION": "EU_CENTRAL_1"})
+    assert found.signing_keys == KeyPair("sig_eu_1", "sig_eu_2")
