@@ -69,6 +69,12 @@ def test_an_erasure_is_a_dry_run_until_it_is_applied(database: str):
     assert (again.returncode, json.loads(again.stdout)["total"]) == (0, 0)
 
 
+def test_an_erasure_works_on_postgresql(postgres_url: str):
+    """DATABASE_URL decides where, as for the service."""
+    done = command("erase", "--sender", PERSON, DATABASE_URL=postgres_url)
+    assert (done.returncode, json.loads(done.stdout)["total"]) == (0, 0)
+
+
 @pytest.mark.parametrize(
     ("arguments", "env", "status", "said"),
     [
