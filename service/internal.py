@@ -88,9 +88,9 @@ class Internal:
         ``oldest_s`` is for how long the oldest message that is left has waited. Whoever finds ``queued`` above 0 may
         ask again; where no loop lives between requests, a schedule does.
         """
-        await self._upkeep.once()
         drained = await self._relay.drain(everything=True)
         self._relay.wake()
+        await self._upkeep.once()
         backlog = await self._relay.backlog()
         return {
             "sent": drained.sent,
