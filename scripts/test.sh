@@ -5,7 +5,7 @@ set -eu
 bin=$1
 
 # What lies in the caller's environment must not reach a test: a token that happens to be set changes nothing.
-for name in $(env | sed -nE 's/^([A-Z0-9_]*QSTASH[A-Z0-9_]*|QSOPS_[A-Z_]*|INSTAGRAM_[A-Z_]*|INTERNAL_API_TOKEN|PUBLIC_BASE_URL|DATABASE_URL|VERCEL[A-Z_]*)=.*/\1/p'); do
+for name in $(env | sed -nE 's/^([A-Z0-9_]*QSTASH[A-Z0-9_]*|QSOPS_[A-Z_]*|INSTAGRAM_[A-Z_]*|INTERNAL_API_TOKEN|PUBLIC_BASE_URL|DATABASE_URL|ALLOWED_HOSTS|ALERT_WEBHOOK_URL|VERCEL[A-Z_]*)=.*/\1/p'); do
     case $name in QSOPS_TESTS_CONFORMANCE_*) unset "$name" ;; QSOPS_TESTS_*) ;; *) unset "$name" ;; esac
 done
 export QSOPS_DOTENV=off

@@ -8,6 +8,7 @@ import pytest
 # Settings of the person who runs the tests: none of them may reach a test.
 _SETTINGS = re.compile(
     r"QSTASH|^QSOPS_(?!TESTS_)|^INSTAGRAM_|^INTERNAL_API_TOKEN$|^PUBLIC_BASE_URL$|^DATABASE_URL$|^VERCEL|^ALLOWED_HOSTS$"
+    r"|^ALERT_WEBHOOK_URL$"
 )
 for _name in [name for name in os.environ if _SETTINGS.search(name)]:
     del os.environ[_name]

@@ -9,7 +9,9 @@ __all__ = ["child_environment"]
 
 # Every name that any part of the project reads as a setting, the vendor's regional names included.
 _SETTING = re.compile(
-    r"QSTASH|^QSOPS_|^INSTAGRAM_|^INTERNAL_|^PUBLIC_BASE_URL$|^DATABASE_URL$|^ALLOWED_HOSTS$|^VERCEL", re.IGNORECASE
+    r"QSTASH|^QSOPS_|^INSTAGRAM_|^INTERNAL_|^PUBLIC_BASE_URL$|^DATABASE_URL$|^ALLOWED_HOSTS$"
+    r"|^ALERT_WEBHOOK_URL$|^VERCEL",
+    re.IGNORECASE,
 )
 # A proxy between processes of one machine would be asked for addresses that mean something else to it.
 _LOOPBACK_HOSTS = "127.0.0.1,localhost,::1"

@@ -20,17 +20,22 @@ from qsops.stack.ports import require_free
 __all__ = ["serve", "service_environment"]
 
 _APP = "service.app"
+_NEEDED = ("service", "fastapi", "pydantic_settings", "prometheus_client")
 #: For the commit and the way back of what was delivered last.
 STOP_MARGIN_S = 5
 # What a service on this machine may still be told: whose events it takes, and what handles them.
 _KEPT_LOCALLY = (
     "INSTAGRAM_APP_SECRET",
     "INSTAGRAM_VERIFY_TOKEN",
+    "INSTAGRAM_ACCOUNT_IDS",
     "INTERNAL_API_TOKEN",
     "QSOPS_HANDLER",
     "QSOPS_RETRIES",
     "QSOPS_RETRY_DELAY",
     "QSOPS_DELIVERY_TIMEOUT",
+    "QSOPS_INGEST_MODE",
+    "QSOPS_CONCURRENCY",
+    "QSOPS_CLAIM_RETENTION",
 )
 
 
@@ -50,7 +55,7 @@ def serve(environ: Mapping[str, str], *, host: str, port: int, on_ready: Callabl
     try:
         app = importlib.import_module(_APP).create_app()
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] not in ("service", "fastapi", "pydantic_settings"):
+        if error.name is None or error.name.partition(".")[0] not in _NEEDED:
             raise
         raise SettingsError(
             f"the service needs {error.name}: install it with `pip install 'qsops[service]'`"

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from service.settings import Settings
 from tests.standins.recorder import Recorder
 
 PROJECT = Path(__file__).parents[2]
+#: What the service is told, its alerts' address among it: a test that read it would post to people.
+SERVICE = [name.upper() for name in Settings.model_fields]
 #: What a stand-in for the environment's Python does: it writes down what it was called with, and what it was told.
 PYTHON = """#!/bin/sh
 echo "$@" >> "$RECORD/calls"
@@ -45,13 +48,13 @@ def test_make_test_takes_every_setting_out_of_the_environment(tmp_path: Path):
     with Recorder() as hosted:
         production = dict(line.split("=", 1) for line in hosted.dotenv().splitlines())
         told = {**os.environ, **production, "RECORD": str(tmp_path), "QSOPS_TESTS_WITHOUT_NODE": "1"}
-        told |= {"INSTAGRAM_APP_SECRET": "canary", "DATABASE_URL": "canary", "QSOPS_HANDLER": "canary:handler"}
+        told |= dict.fromkeys(SERVICE, "canary")
         told.pop("QSOPS_DOTENV", None)
         done = subprocess.run(["sh", "scripts/test.sh", str(tmp_path)], cwd=PROJECT, env=told, capture_output=True)
         assert done.returncode == 0, done.stderr
         assert hosted.seen == []
     seen = dict(re.findall(r"^(\w+)=(.*)$", (tmp_path / "environment").read_text(), re.MULTILINE))
-    assert {*production, "INSTAGRAM_APP_SECRET", "DATABASE_URL", "QSOPS_HANDLER"} & seen.keys() == set()
+    assert {*production, *SERVICE} & seen.keys() == set()
     assert seen["QSOPS_DOTENV"] == "off"
     assert [call.split(" -n ")[0] for call in (tmp_path / "calls").read_text().splitlines()] == [
         "-m pytest tests",
@@ -68,6 +71,7 @@ def test_pytest_by_itself_takes_them_out_as_well(tmp_path: Path):
         production = dict(line.split("=", 1) for line in hosted.dotenv().splitlines())
         command = [sys.executable, "-m", "pytest", "-s", "-p", "no:cacheprovider", "-p", "no:nbval", str(tmp_path)]
         told = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
-        done = subprocess.run(command, cwd=tmp_path, env={**told, **production}, capture_output=True, text=True)
+        told |= {**production, **dict.fromkeys(SERVICE, "canary")}
+        done = subprocess.run(command, cwd=tmp_path, env=told, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
-    assert set(production) & set(done.stdout.split()) == set()
+    assert {*production, *SERVICE} & set(done.stdout.split()) == set()

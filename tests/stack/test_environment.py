@@ -17,6 +17,7 @@ PRODUCTION = {
     "PUBLIC_BASE_URL": "https://canary.example",
     "DATABASE_URL": "postgresql://canary",
     "ALLOWED_HOSTS": "canary.example",
+    "ALERT_WEBHOOK_URL": "https://canary.example",
     "VERCEL_ENV": "production",
 }
 
