@@ -76,6 +76,9 @@ def test_a_missing_setting_is_named(name: str, value: str | None):
         ("ALLOWED_HOSTS", "https://a.example"),
         ("ALLOWED_HOSTS", "a.example:443"),
         ("ALLOWED_HOSTS", "a.example,,b.example"),
+        ("QSOPS_INGEST_MODE", "outbox"),
+        ("INSTAGRAM_ACCOUNT_IDS", "my_shop"),
+        ("INSTAGRAM_ACCOUNT_IDS", "17841400000000001,"),
     ],
 )
 def test_a_malformed_setting_is_named(name: str, value: str):
@@ -97,6 +100,12 @@ def test_a_handler_that_cannot_be_found_is_named(handler: str, why: str):
     """A wrong QSOPS_HANDLER is found at start, not by the first delivery."""
     with pytest.raises(SettingsError, match=f"QSOPS_HANDLER.*{why}"):
         processing.find(handler)
+
+
+def test_our_accounts_are_a_list():
+    """INSTAGRAM_ACCOUNT_IDS is comma-separated, with or without spaces; unset, every account is ours."""
+    assert load(FULL).account_ids is None
+    assert load({**FULL, "INSTAGRAM_ACCOUNT_IDS": "1, 2,3"}).account_ids == {"1", "2", "3"}
 
 
 def test_settings_print_no_secret():
