@@ -13,6 +13,8 @@ from rich.table import Table
 from bench import publishing, pulling, startup
 from bench.engine import accepting, backlog, delivery, idle, logs
 from bench.frame import Result, Row, run_row
+from bench.service import delivery as service_delivery
+from bench.service import webhook as service_webhook
 
 ROWS: tuple[Row, ...] = (
     startup.IMPORT,
@@ -24,6 +26,8 @@ ROWS: tuple[Row, ...] = (
     *backlog.ROWS,
     *logs.ROWS,
     *idle.ROWS,
+    *service_delivery.ROWS,
+    *service_webhook.ROWS,
 )
 #: Below this, whole numbers would hide what a figure says.
 _SMALL = 100

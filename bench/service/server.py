@@ -23,7 +23,7 @@ SYNCHRONOUS = "synchronous="
 class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        service = getattr(getattr(self.config.loaded_app, "state", None), "service", None)
+        service = getattr(self.config.app.state, "service", None)  # type: ignore[union-attr]
         database = getattr(getattr(service, "store", None), "_database", None)
         if database is not None:
             print(f"{SYNCHRONOUS}{database.pragma('synchronous')}", flush=True)
