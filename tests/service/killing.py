@@ -106,7 +106,8 @@ class Town:
         )
         self.start()
         self._running.callback(lambda: self._service.terminate())
-        self.ask("GET", "/readyz")
+        until(lambda: self._outbox(), "the service to be ready", END_WITHIN_S)
+        self._database.prepare()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -183,13 +184,25 @@ class Town:
         processed = frozenset(event for event, state in ledger.items() if state == "processed")
         return Count(received, self._published(), processed, Counter(self._database.effects()))
 
-    def _is_quiet(self, received: frozenset[str]) -> bool:
+    def _outbox(self) -> dict[str, int] | None:
+        self._service.must_run()
         try:
-            outbox = self.ask("GET", "/readyz")["outbox"]
-            ledger = self.ledger()
+            return self.ask("GET", "/readyz")["outbox"]  # type: ignore[no-any-return]
+        except (OSError, http.client.HTTPException):
+            return None
+
+    def _is_quiet(self, received: frozenset[str]) -> bool:
+        outbox = self._outbox()
+        try:
+            ledger = self.ledger() if outbox else {}
         except (OSError, http.client.HTTPException):
             return False
-        return not outbox["queued"] and received <= ledger.keys() and set(ledger.values()) == {"processed"}
+        return (
+            outbox is not None
+            and not outbox["queued"]
+            and received <= ledger.keys()
+            and set(ledger.values()) == {"processed"}
+        )
 
     def _published(self) -> frozenset[str]:
         found: set[str] = set()
@@ -209,7 +222,10 @@ class _Sqlite:
     def __init__(self, path: Path) -> None:
         self._path = path
         self.url = f"sqlite:///{path}"
-        with closing(sqlite3.connect(path)) as connection:
+
+    def prepare(self) -> None:
+        """Add the table of effects to what the service has made: it refuses a file that it did not make."""
+        with closing(sqlite3.connect(self._path)) as connection:
             connection.execute(EFFECTS)
 
     def effects(self) -> list[str]:
@@ -222,6 +238,9 @@ class _Postgres:
 
     def __init__(self, cluster: Cluster) -> None:
         self.url = cluster.create("town")
+
+    def prepare(self) -> None:
+        """Add the table of effects."""
         with psycopg.connect(self.url) as connection:
             connection.execute(EFFECTS)
 
@@ -238,6 +257,11 @@ class _Service(ChildProcess):
         command = [sys.executable, "-c", SERVE, str(listening.fileno())]
         super().__init__(command, cwd=folder, environment=settings, pass_fds=(listening.fileno(),))
         self.wait_for_line("^serving$")
+
+    def must_run(self) -> None:
+        """:raises AssertionError: with what it said, if it has ended by itself."""
+        if self._process.poll() is not None:
+            self.wait_for_line("a line that it did not say")
 
 
 class _Senders:
