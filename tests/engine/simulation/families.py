@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from qsops.models import CancelFilter, FlowPin, FlowUnpin, LogFilter, Publish, QueueSpec, State
+from qsops.models import CancelFilter, FlowControl, FlowPin, FlowUnpin, LogFilter, Publish, QueueSpec, State
 from tests.engine.simulation.drawing import (
     ANSWERS,
     GROUPS,
@@ -161,9 +161,18 @@ _LIMITS: Final[tuple[Make, ...]] = (
 _BURSTS: Final[tuple[Make, ...]] = (
     lambda draw: Batch((Publish(draw.choice(URLS), retries=0),) * draw.choice((8, 12)), draw.choice(_ACCOUNTS)),
     lambda draw: Batch((Publish(draw.choice(URLS), retries=0),) * draw.choice((8, 12)), draw.choice(_ACCOUNTS)),
+    lambda draw: _keyed_burst(draw),
+    lambda draw: Advance(draw.choice((5_000, 10_000, 15_000))),
     lambda draw: Advance(draw.choice((5_000, 10_000, 15_000))),
     lambda draw: ResetKey(draw.choice(KEYS), draw.choice(_ACCOUNTS)),
 )
+
+
+def _keyed_burst(draw: Draw) -> Step:
+    """Some wait for the end of a window while those before them wait for room."""
+    flow = FlowControl(KEYS[0], rate=draw.choice((1, 2)), period_s=10)
+    publish = Publish(draw.choice(URLS), retries=0, flow_control=flow)
+    return Batch((publish,) * draw.choice((2, 4)), draw.choice(_ACCOUNTS))
 
 
 def _draw_pin(draw: Draw) -> FlowPin:
