@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from qsops.clock import Clock
 from service.arrivals import Arrival
+from service.deadline import CutOff, within
 from service.envelope import Event
 from service.errors import StoreUnavailable
 from service.failures import AWAY, Failure, Result
@@ -38,6 +39,7 @@ PUBLISH_WITHIN_S: Final = 0.5
 COMMIT_WITHIN_S: Final = 0.25
 #: What has just failed is not tried again at once.
 WAIT_MS: Final = 1_000
+TOO_SLOW: Final = "the database did not answer in time"
 
 
 class Outbox(Protocol):
@@ -107,7 +109,7 @@ class Ingest:
         now_ms = self._clock.now_ms()
         arrivals = [self._arrival(event) for event in distinct.values()]
         entries, outgoing = [one.entry(now_ms) for one in arrivals], [one.outgoing(0) for one in arrivals]
-        known = await self._within(until_s, self._store.receive(entries, outgoing, now_ms))
+        known = await self._written(until_s, self._store.receive(entries, outgoing, now_ms))
         taken = [one for one in arrivals if one.event.id not in known]
         if taken:
             self._outbox.wake()
@@ -115,7 +117,7 @@ class Ingest:
 
     async def _publish_new(self, distinct: Mapping[str, Event], until_s: float) -> list[Arrival]:
         """Publish what is new, and note what became of it."""
-        known = await self._within(until_s, self._store.known(list(distinct)))
+        known = await self._read(until_s, self._store.known(list(distinct)))
         fresh = [self._arrival(event) for event_id, event in distinct.items() if event_id not in known]
         if fresh:
             await self._publish(fresh, until_s)
@@ -140,7 +142,7 @@ class Ingest:
     async def _record(self, sent: Sequence[Arrival], until_s: float) -> None:
         now_ms = self._clock.now_ms()
         left = [one.outgoing(WAIT_MS) for one in sent if one.receipt is None]
-        await self._within(until_s, self._store.record([one.entry(now_ms) for one in sent], left, now_ms))
+        await self._written(until_s, self._store.record([one.entry(now_ms) for one in sent], left, now_ms))
         if left:
             self._outbox.wake()
 
@@ -152,8 +154,15 @@ class Ingest:
                 self._tally.count(EVENTS, outcome, count)
         return Accepted(len(sent) - counts["parked"], duplicates, counts["queued"])
 
-    async def _within(self, until_s: float, verb: Coroutine[Any, Any, T]) -> T:
-        """What a verb of the store returns, unless that takes too long.
+    async def _written(self, until_s: float, verb: Coroutine[Any, Any, T]) -> T:
+        """What a verb that writes returns, unless that takes too long; it stands or falls without us."""
+        try:
+            return await within(until_s - asyncio.get_running_loop().time(), verb)
+        except CutOff:
+            raise StoreUnavailable(TOO_SLOW) from None
+
+    async def _read(self, until_s: float, verb: Coroutine[Any, Any, T]) -> T:
+        """What a verb that reads returns, unless that takes too long.
 
         What has then not ended is not waited for, not even to be cancelled: a database that hangs answers neither.
         """
@@ -164,7 +173,7 @@ class Ingest:
         self._given_up.add(task)
         task.add_done_callback(self._forget)
         task.cancel()
-        raise StoreUnavailable("the database did not answer in time")
+        raise StoreUnavailable(TOO_SLOW)
 
     def _forget(self, task: asyncio.Task[Any]) -> None:
         self._given_up.discard(task)
