@@ -12,10 +12,13 @@ from bench.postgres import Cluster
 from qsops.errors import Corrupt, SettingsError
 from qsops.models import LedgerEntry, Publish
 from qsops.sqlite import migrations_in
+from service.envelope import Event
 from service.errors import StoreUnavailable
+from service.processing.conversations import merge
 from service.store import Effects, Outgoing, Queued, Sent, SqliteStore, Statement, open_store
 from service.store.postgres import PostgresStore, faults, server
 from tests.service.rig import close, make_rig
+from tests.service.test_conversations import STORY, TABLES
 
 NOTE = "insert into other_events (event_id, kind, account, occurred_at_ms, payload) values (:id, 'note', '1', 0, 'a')"
 
@@ -142,6 +145,28 @@ async def test_both_databases_have_the_same_tables(one: PostgresStore):
     )
     await lite.aclose()
     assert sorted(map(str, of_postgres)) == sorted(map(str, of_lite))
+
+
+@pytest.mark.parametrize("ordered", [STORY, STORY[::-1], [*STORY[::2], *STORY[1::2]], [*STORY[7:], *STORY[:9]]])
+async def test_conversations_are_the_same_on_both(one: PostgresStore, ordered: list[Event]):
+    """Our handler's statements merge events in any order into the same rows, also within one group."""
+    lite = SqliteStore(":memory:")
+    for store in (one, lite):
+        await asyncio.gather(
+            *(
+                store.commit(
+                    Effects(
+                        LedgerEntry(f"{event.id}-{n}", event.kind, "1", "processed", 1), [Statement(*merge(event))]
+                    ),
+                    1,
+                )
+                for n, event in enumerate(ordered)
+            )
+        )
+    for table in TABLES:
+        query = Statement(f"select * from {table} order by 1, 2, 3")
+        assert await one.fetch(query) == await lite.fetch(query)
+    await lite.aclose()
 
 
 async def test_a_server_that_is_stopped_is_away_and_comes_back(postgres: Cluster, one: PostgresStore, impatient: None):

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from bench.engine.figure import rate, tell
 from bench.engine.payload import body, chunks
-from bench.engine.postgres import postgres
 from bench.engine.process import running
 from bench.engine.receiver import reached, reset
 from bench.frame import ROOT
+from bench.postgres import cluster
 
 _WARM_UP = 100
 _BATCH = 100
@@ -52,8 +52,8 @@ async def prepare() -> None:
 def main(count: int, url: str) -> None:
     """One run on a new cluster."""
     reset(url)
-    with tempfile.TemporaryDirectory() as name, postgres(Path(name)) as conninfo:
-        os.environ.update(BENCH_POSTGRES=conninfo, BENCH_RECEIVER=f"{url}/")
+    with tempfile.TemporaryDirectory() as name, cluster() as postgres:
+        os.environ.update(BENCH_POSTGRES=postgres.url(), BENCH_RECEIVER=f"{url}/")
         asyncio.run(prepare())
         argv = [sys.executable, "-m", "bench.engine.peers.procrastinate_app"]
         with running("worker", argv, Path(name), cwd=ROOT) as worker:

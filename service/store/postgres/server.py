@@ -21,10 +21,12 @@ CONNECT_WITHIN_S: Final = 5.0
 FIRST_WAIT_S: Final = 0.1
 LONGEST_WAIT_S: Final = 2.0
 #: What the server itself puts an end to, in milliseconds.
-_LIMITS: Final = {
+_LIMITS: Final[dict[str, Any]] = {
     "statement_timeout": 10_000,
     "lock_timeout": 5_000,
     "idle_in_transaction_session_timeout": 30_000,
+    # It takes longer to compile our statements than to run them.
+    "jit": "off",
 }
 #: A server that is gone without a word is noticed after some ten seconds.
 _KEEPALIVE: Final[dict[str, Any]] = {
