@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
+from urllib.parse import unquote_plus
 
-from qsops.errors import Corrupt, SettingsError
+from qsops.errors import Corrupt, Rejected, SettingsError
 from qsops.models import DeadLetter, DlqFilter, Headers, Page, Receipt
+from qsops.wire import texts
 from qsops.wire.http import Request, Response, path_id
 from qsops.wire.messages import message_json, parse_message
-from qsops.wire.query import EARLIEST_FIRST, ORDERS, Parameters, Values, encode_query
+from qsops.wire.options import is_known, is_option, parameters, says, with_parameters
+from qsops.wire.query import EARLIEST_FIRST, ORDERS, Parameters, Values, encode_query, refuse_parameters
 from qsops.wire.values import (
     body_fields,
     body_of,
@@ -42,7 +45,9 @@ __all__ = [
     "parse_deleted",
     "parse_dlq",
     "parse_dlq_bulk_request",
+    "parse_dlq_bulk_retry",
     "parse_dlq_request",
+    "parse_dlq_retry",
     "parse_retried",
     "retried_json",
 ]
@@ -167,9 +172,9 @@ def parse_dlq_request(request: Request) -> tuple[DlqFilter, str | None, int | No
 
     :raises Rejected: 400 for an unknown parameter, or a value that does not parse.
     """
-    parameters = Parameters(request.query)
-    parameters.allow_only((*DLQ_PARAMETERS, *_READ_ONLY))
-    return _wanted(parameters)
+    asked = Parameters(request.query)
+    asked.allow_only((*DLQ_PARAMETERS, *_READ_ONLY))
+    return _wanted(asked)
 
 
 def parse_dlq_bulk_request(request: Request) -> tuple[DlqFilter, str | None, int | None]:
@@ -180,13 +185,46 @@ def parse_dlq_bulk_request(request: Request) -> tuple[DlqFilter, str | None, int
     return _wanted(Parameters.of_bulk(request, DLQ_PARAMETERS, "dlqIds"))
 
 
-def _wanted(parameters: Parameters) -> tuple[DlqFilter, str | None, int | None]:
+def parse_dlq_retry(request: Request) -> Headers:
+    """The option headers, or parameters in their place, that a retry of one dead letter names.
+
+    :raises Rejected: 400 for a parameter that is no option of a message, or is empty; nothing is touched then.
+    """
+    rest, overrides = _parted(request)
+    refuse_parameters(rest)
+    return overrides
+
+
+def parse_dlq_bulk_retry(request: Request) -> tuple[tuple[DlqFilter, str | None, int | None], Headers]:
+    """What a bulk retry takes, as :func:`parse_dlq_bulk_request` reads it, and its options.
+
+    :raises Rejected: 400, as there.
+    """
+    rest, overrides = _parted(request)
+    return parse_dlq_bulk_request(rest), overrides
+
+
+def _parted(request: Request) -> tuple[Request, Headers]:
+    """``request`` without the options among its parameters, and its headers with them.
+
+    What only looks like an option stays among the parameters: a typo must not be passed over.
+    """
+    parts = request.query.split("&") if request.query else []
+    options = [part for part in parts if is_option(part) and is_known(unquote_plus(part.partition("=")[0]))]
+    for name, value in parameters("&".join(options)):
+        if not says(name, value):
+            raise Rejected(400, texts.invalid_parameter(name.lower(), value, "it has no value"))
+    query = "&".join(part for part in parts if part not in options)
+    return replace(request, query=query), with_parameters(request.headers, "&".join(options))
+
+
+def _wanted(asked: Parameters) -> tuple[DlqFilter, str | None, int | None]:
     wanted = DlqFilter(
-        **parameters.filters(_FILTERS),
-        response_statuses=parameters.numbers("responseStatus"),
-        earliest_first=parameters.choice("order", ORDERS) == EARLIEST_FIRST,
+        **asked.filters(_FILTERS),
+        response_statuses=asked.numbers("responseStatus"),
+        earliest_first=asked.choice("order", ORDERS) == EARLIEST_FIRST,
     )
-    return wanted, parameters.text("cursor"), parameters.number("count", least=1)
+    return wanted, asked.text("cursor"), asked.number("count", least=1, most=DLQ_LIMIT)
 
 
 def deleted_json(deleted: int, cursor: str | None) -> dict[str, Any]:

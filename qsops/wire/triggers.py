@@ -15,7 +15,7 @@ from qsops.wire import texts
 from qsops.wire.destinations import destination_of, is_url, target_of
 from qsops.wire.http import Request, Response, header
 from qsops.wire.items import Item, parse_items
-from qsops.wire.options import decode_options, encode_options
+from qsops.wire.options import decode_options, encode_options, with_parameters
 from qsops.wire.publishing import batch_request
 from qsops.wire.values import json_answer, listed, number, text
 from qsops.wire.waits import RUN_ID, checked_event
@@ -65,7 +65,8 @@ def parse_trigger(request: Request) -> Trigger:
     :raises Rejected: 400, naming what does not parse.
     """
     url = destination_of(request.path.removeprefix(f"{TRIGGER_PATH}/"), request.query)
-    return _trigger(url, decode_options(url, request.headers, request.body, request.query), request.headers)
+    headers = with_parameters(request.headers, request.query)
+    return _trigger(url, decode_options(url, headers, request.body), headers)
 
 
 def parse_batch_trigger(request: Request) -> list[Trigger | ItemError]:

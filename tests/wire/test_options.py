@@ -223,3 +223,12 @@ def test_overrides_replace_what_they_name():
     assert (changed.retries, changed.labels, changed.method, changed.queue) == (0, ("l",), "PUT", "q")
     assert sorted(changed.headers) == [("X-A", "9"), ("X-B", "2")]
     assert changed.callback == Callback(URL, retries=1)
+
+
+def test_what_is_forwarded_may_be_a_parameter():
+    """A forwarding option is an option: it may stand in the query, and goes behind the header of its name."""
+    query = "upstash-forward-x-a=1&upstash-forward-X-B=b%20c&upstash-callback-forward-k=v&x=1"
+    headers = (("Upstash-Callback", URL), ("Upstash-Forward-X-A", ""), ("X-B", "not forwarded"))
+    publish = decoded(*headers, query=query)
+    assert publish.headers == (("X-A", ""), ("X-B", "b c"))
+    assert publish.callback == Callback(URL, headers=(("K", "v"),))

@@ -13,9 +13,8 @@ from qsops.engine.core.replays import publish_again, replay
 from qsops.engine.face.call import Call
 from qsops.engine.face.publishing import admitted
 from qsops.engine.face.rates import charge
-from qsops.engine.texts import count_out_of_range
 from qsops.errors import Rejected
-from qsops.models import DeadLetter, DlqFilter, Page, Receipt
+from qsops.models import DeadLetter, DlqFilter, Headers, Page, Receipt
 from qsops.wire import texts
 from qsops.wire.dlq import (
     DLQ_LIMIT,
@@ -23,7 +22,9 @@ from qsops.wire.dlq import (
     deleted_json,
     dlq_json,
     parse_dlq_bulk_request,
+    parse_dlq_bulk_retry,
     parse_dlq_request,
+    parse_dlq_retry,
     retried_json,
 )
 from qsops.wire.http import Response
@@ -35,7 +36,7 @@ __all__ = ["delete_many", "delete_one", "get", "list_page", "retry_many", "retry
 async def list_page(call: Call) -> Response:
     """``GET /v2/dlq``."""
     wanted, cursor, count = parse_dlq_request(call.request)
-    limit, size = _limit(count), parse_trim(call.request)
+    limit, size = count or DLQ_LIMIT, parse_trim(call.request)
     page = call.engine.database.read(
         lambda connection: dead_letters(connection, call.account.number, wanted, cursor=cursor, limit=limit)
     )
@@ -57,13 +58,14 @@ async def delete_one(call: Call) -> Response:
 
 async def delete_many(call: Call) -> Response:
     """``DELETE /v2/dlq``: those with the ids given, or one page of those that match."""
-    _, ids = _chosen(call)
+    ids = _chosen(call, *parse_dlq_bulk_request(call.request))
     return Response.of_json(200, deleted_json(await _delete(call, ids.items), ids.cursor))
 
 
 async def retry_one(call: Call) -> Response:
     """``POST /v2/dlq/retry/{dlqId}``."""
-    receipts = await _retry(call, [_one(call)])
+    overrides = parse_dlq_retry(call.request)
+    receipts = await _retry(call, [_one(call)], overrides)
     if not receipts:
         raise Rejected(404, texts.dead_letter_not_found(call.argument))
     return Response.of_json(201, {"messageId": receipts[0].message_id})
@@ -71,7 +73,8 @@ async def retry_one(call: Call) -> Response:
 
 async def retry_many(call: Call) -> Response:
     """``POST /v2/dlq/retry``: as in bulk deletion; an id that is unknown is refused before any is retried."""
-    wanted, ids = _chosen(call)
+    (wanted, cursor, count), overrides = parse_dlq_bulk_retry(call.request)
+    ids = _chosen(call, wanted, cursor, count)
     unknown = set(wanted.dlq_ids).difference(ids.items)
     if unknown:
         raise Rejected(404, texts.dead_letter_not_found(min(unknown)))
@@ -79,26 +82,18 @@ async def retry_many(call: Call) -> Response:
     remaining = DlqFilter(dlq_ids=ids.items, earliest_first=wanted.earliest_first)
     # A page of letters ends early when their bodies are large, so one round may not do.
     while remaining.dlq_ids and (letters := _letters(call, remaining)):
-        receipts += await _retry(call, letters)
+        receipts += await _retry(call, letters, overrides)
         done = {letter.dlq_id for letter in letters}
         remaining = replace(remaining, dlq_ids=tuple(one for one in remaining.dlq_ids if one not in done))
     return Response.of_json(201, retried_json(receipts, ids.cursor))
 
 
-def _chosen(call: Call) -> tuple[DlqFilter, Page[str]]:
+def _chosen(call: Call, wanted: DlqFilter, cursor: str | None, count: int | None) -> Page[str]:
     """What a bulk request is about. Ids are taken as one page, however many; otherwise ``count`` bounds it."""
-    wanted, cursor, count = parse_dlq_bulk_request(call.request)
-    limit = len(wanted.dlq_ids) or _limit(count)
-    return wanted, call.engine.database.read(
+    limit = len(wanted.dlq_ids) or count or DLQ_LIMIT
+    return call.engine.database.read(
         lambda connection: dead_letter_ids(connection, call.account.number, wanted, cursor=cursor, limit=limit)
     )
-
-
-def _limit(count: int | None) -> int:
-    limit = DLQ_LIMIT if count is None else count
-    if not 1 <= limit <= DLQ_LIMIT:
-        raise Rejected(400, count_out_of_range(limit, DLQ_LIMIT))
-    return limit
 
 
 def _letters(call: Call, wanted: DlqFilter) -> list[DeadLetter]:
@@ -126,13 +121,13 @@ async def _delete(call: Call, dlq_ids: Sequence[str]) -> int:
     )
 
 
-async def _retry(call: Call, letters: list[DeadLetter]) -> list[Receipt]:
-    """New messages for those ``letters`` that are still there, all in one commit.
+async def _retry(call: Call, letters: list[DeadLetter], overrides: Headers) -> list[Receipt]:
+    """New messages for those ``letters`` that are still there, with ``overrides``, all in one commit.
 
     :raises Rejected: 412 when a queue of theirs would be one more than the plan allows; all stay where they are then.
     :raises TooMany: when the day's messages do not suffice for them; likewise.
     """
-    chosen = [(letter.dlq_id, _admitted(call, letter)) for letter in letters]
+    chosen = [(letter.dlq_id, _admitted(call, letter, overrides)) for letter in letters]
     account, now_ms, plan = call.account.number, call.engine.clock.now_ms(), call.engine.plan
 
     def operation(connection: Connection) -> list[Receipt]:
@@ -146,9 +141,9 @@ async def _retry(call: Call, letters: list[DeadLetter]) -> list[Receipt]:
     return receipts
 
 
-def _admitted(call: Call, letter: DeadLetter) -> Admitted:
+def _admitted(call: Call, letter: DeadLetter, overrides: Headers) -> Admitted:
     """The new message; it goes to the one endpoint that failed, and still counts as its group's and its schedule's."""
     before = letter.message
-    new = admitted(call, publish_again(before, call.request.headers))
+    new = admitted(call, publish_again(before, overrides))
     message = replace(new.message, url_group=before.url_group, endpoint=before.endpoint, schedule_id=before.schedule_id)
     return replace(new, message=message)

@@ -9,7 +9,7 @@ from qsops.errors import Rejected
 from qsops.models import Headers
 from qsops.wire import texts
 from qsops.wire.options.options import decode_options, forwards_everything
-from qsops.wire.options.reading import OPTION_PREFIX, collect
+from qsops.wire.options.reading import collect, says, with_parameters
 
 __all__ = ["Defaults", "check_defaults", "no_defaults", "with_defaults"]
 
@@ -35,10 +35,11 @@ def with_defaults(headers: Headers, query: str, defaults: Headers) -> Headers:
     """``headers`` with those of ``defaults`` that neither they nor ``query`` name themselves."""
     if not defaults:
         return headers
-    own = {_meant(name) for name, value in headers if _says(name, value)} | collect((), query).keys()
+    said = with_parameters(headers, query)
+    own = {_meant(name) for name, value in said if says(name, value)}
     decided = {_DECIDED[name] for name in own if name in _DECIDED}
     lent = tuple(pair for pair in defaults if _meant(pair[0]) not in own | decided)
-    if forwards_everything(collect((*headers, *lent), query)):
+    if forwards_everything(collect((*said, *lent))):
         # All that came with the message goes on, and is its own, too.
         came = {_FORWARD + name.lower() for name, _ in headers}
         lent = tuple(pair for pair in lent if pair[0].lower() not in came)
@@ -62,9 +63,3 @@ def _meant(name: str) -> str:
     """What a header decides: the content type is the same with and without the prefix of what is forwarded."""
     lowered = name.lower()
     return "content-type" if lowered == f"{_FORWARD}content-type" else lowered
-
-
-def _says(name: str, value: str) -> bool:
-    """An option without a value is none; a header for the destination, or for a callback's, may be empty."""
-    lowered = name.lower()
-    return bool(value.strip()) or not lowered.startswith(OPTION_PREFIX) or "-forward-" in lowered

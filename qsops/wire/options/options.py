@@ -21,7 +21,7 @@ from qsops.wire.options.callbacks import (
     encode_callback,
 )
 from qsops.wire.options.forwarding import decode_content_type, decode_everything, decode_forwarded, encode_forwarded
-from qsops.wire.options.reading import OPTION_PREFIX, Readers, collect, read, read_all
+from qsops.wire.options.reading import OPTION_PREFIX, Readers, collect, read, read_all, with_parameters
 
 __all__ = [
     "CRON",
@@ -31,6 +31,7 @@ __all__ = [
     "decode_options",
     "encode_options",
     "forwards_everything",
+    "is_known",
 ]
 
 _FLOW_KEY: Final = "Upstash-Flow-Control-Key"
@@ -65,6 +66,14 @@ OPTION_HEADERS: Final = tuple(
         *CALLBACK_OPTIONS,
     )
 )
+_KNOWN: Final = frozenset(map(str.lower, OPTION_HEADERS))
+_FORWARDING: Final = ("upstash-forward-", "upstash-callback-forward-", "upstash-failure-callback-forward-")
+
+
+def is_known(name: str) -> bool:
+    """Whether ``name``, of a header or parameter, is an option of a message, forwarding included."""
+    lowered = name.lower()
+    return lowered in _KNOWN or lowered.startswith(_FORWARDING)
 
 
 def encode_options(publish: Publish) -> Headers:
@@ -98,11 +107,11 @@ def decode_options(destination: str, headers: Headers, body: bytes = b"", query:
 
     :raises Rejected: 400, naming the header and its value; for ``Upstash-Cron``, too, which makes a schedule.
     """
+    headers = with_parameters(headers, query)
     own, shared = _parted(headers)
-    fields = _decode_shared(shared, query)
+    fields = _decode_shared(shared)
     if fields is None:
-        fields = _decode(collect(headers, query), headers)
-        return Publish(destination, body, **fields)
+        return Publish(destination, body, **_decode(collect(headers), headers))
     if not own:
         return Publish(destination, body, **fields)
     forwarded = decode_forwarded(own)
@@ -112,7 +121,7 @@ def decode_options(destination: str, headers: Headers, body: bytes = b"", query:
 
 
 def decode_collected(destination: str, options: Mapping[str, str], headers: Headers, body: bytes) -> Publish:
-    """The message that ``options`` ask for, as they were collected from ``headers`` and a query.
+    """The message that ``options`` ask for, as they were collected from ``headers``.
 
     :raises Rejected: 400, naming the header and its value.
     """
@@ -132,9 +141,9 @@ def _parted(headers: Headers) -> tuple[Headers, Headers]:
 
 
 @lru_cache(maxsize=1_024)
-def _decode_shared(shared: Headers, query: str) -> dict[str, Any] | None:
+def _decode_shared(shared: Headers) -> dict[str, Any] | None:
     """The fields of all messages with these options; nobody may change them. None where all headers are forwarded."""
-    options = collect(shared, query)
+    options = collect(shared)
     if CRON in options:
         # Passed over, it would send one message at once, and never again.
         raise Rejected(400, texts.CRON_ON_PUBLISH)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import unquote_plus
 
@@ -11,7 +12,17 @@ from qsops.models import Headers
 from qsops.wire import texts
 from qsops.wire.http import canonical
 
-__all__ = ["OPTION_PREFIX", "Readers", "collect", "is_option", "read", "read_all"]
+__all__ = [
+    "OPTION_PREFIX",
+    "Readers",
+    "collect",
+    "is_option",
+    "parameters",
+    "read",
+    "read_all",
+    "says",
+    "with_parameters",
+]
 
 OPTION_PREFIX: Final = "upstash-"
 
@@ -25,17 +36,36 @@ def is_option(parameter: str) -> bool:
     return unquote_plus(parameter.partition("=")[0]).lower().startswith(OPTION_PREFIX)
 
 
-def collect(headers: Headers, query: str = "") -> dict[str, str]:
-    """Options by lower-case name: a header before a parameter, the first before the next, and empty as good as none."""
+def says(name: str, value: str) -> bool:
+    """An option without a value is none; a header for the destination, or for a callback's, may be empty."""
+    lowered = name.lower()
+    return bool(value.strip()) or not lowered.startswith(OPTION_PREFIX) or "-forward-" in lowered
+
+
+# Whoever publishes much has the same parameters on all of it, mostly none.
+@lru_cache(maxsize=64)
+def parameters(query: str) -> Headers:
+    """The options among the parameters of ``query``, as the headers whose place they take."""
+    parts = (part.partition("=") for part in query.split("&") if is_option(part))
+    return tuple((canonical(unquote_plus(name)), unquote_plus(value)) for name, _, value in parts)
+
+
+def with_parameters(headers: Headers, query: str) -> Headers:
+    """``headers``, and the options among the parameters of ``query`` that no header names."""
+    found = parameters(query) if query else ()
+    if not found:
+        return headers
+    named = {name.lower() for name, value in headers if says(name, value)}
+    return (*headers, *(pair for pair in found if pair[0].lower() not in named))
+
+
+def collect(headers: Headers) -> dict[str, str]:
+    """Options by lower-case name: the first before the next, and empty as good as none."""
     found: dict[str, str] = {}
     for name, value in headers:
         lowered = name.lower()
         if lowered.startswith(OPTION_PREFIX) and value.strip():
             found.setdefault(lowered, value.strip())
-    for part in filter(is_option, query.split("&") if query else ()):
-        name, _, value = part.partition("=")
-        if text := unquote_plus(value).strip():
-            found.setdefault(unquote_plus(name).lower(), text)
     return found
 
 

@@ -9,7 +9,7 @@ from qsops.models import DEFAULT_METHOD, Headers, Publish, ScheduleSpec
 from qsops.wire import texts
 from qsops.wire.names import check_name
 from qsops.wire.options.options import CRON, decode_collected, encode_options
-from qsops.wire.options.reading import collect
+from qsops.wire.options.reading import collect, with_parameters
 
 __all__ = ["decode_schedule", "encode_schedule", "encode_template"]
 
@@ -41,7 +41,8 @@ def decode_schedule(destination: str, headers: Headers, body: bytes = b"", query
 
     :raises Rejected: 400, naming the header and its value; also without a cron, and for ``Upstash-Not-Before``.
     """
-    options = collect(headers, query)
+    headers = with_parameters(headers, query)
+    options = collect(headers)
     cron, schedule_id = options.get(CRON), options.get(_SCHEDULE_ID.lower())
     if cron is None:
         raise Rejected(400, texts.CRON_MISSING)

@@ -72,6 +72,19 @@ async def test_options_in_the_query_string_stay_with_the_engine(engine: Embedded
     assert (await caller.logs(messageId=answer.json["messageId"]))[0]["label"] == "from-query"
 
 
+async def test_what_is_forwarded_may_be_a_parameter(engine: Embedded, caller: Caller):
+    """Forwarding options in the query string reach the destination and its callback, as those in headers do."""
+    receiver = engine.receiver(URL)
+    query = f"upstash-forward-zed=1+2&upstash-callback={URL}/told&upstash-callback-forward-k=v&a=1"
+    answer = await caller.ask("POST", f"/v2/publish/{URL}/ok?{query}", b"", {"Upstash-Forward-Own": "x"})
+    assert answer.status == 200
+    await engine.settle()
+    message, callback = receiver.received
+    assert (message.url, callback.url) == (f"{URL}/ok?a=1", f"{URL}/told")
+    assert (header(message.headers, "Zed"), header(message.headers, "Own")) == ("1 2", "x")
+    assert header(callback.headers, "K") == "v"
+
+
 @pytest.mark.parametrize(
     ("options", "due_s"),
     [
