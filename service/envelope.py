@@ -57,8 +57,9 @@ def _finite(text: str) -> float:
     return number
 
 
-# Made once: json.dumps with separators, and json.loads with hooks, build theirs for each call.
-_ENCODE: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+# Made once: json.dumps with separators, and json.loads with hooks, build theirs for each call. What JSON said, and a
+# payload is nothing else, holds no circle.
+_ENCODE: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
 _DECODE: Final = json.JSONDecoder(parse_constant=_no_number, parse_float=_finite).decode
 
 

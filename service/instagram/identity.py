@@ -18,7 +18,7 @@ __all__ = ["conversation_of", "identity", "mid_of"]
 
 _DIGEST_CHARS: Final = 32
 # Made once: json.dumps with separators builds an encoder for each call.
-_canonical: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+_canonical: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False).encode
 
 # Of these the order matters within a post, or what else was commented on.
 _ON_MEDIA: Final = frozenset({Kind.COMMENT, Kind.LIVE_COMMENT, Kind.MENTION})
