@@ -19,7 +19,10 @@ class Carries(Protocol):
     """Who makes attempts; when to do so, and to write them down, is the driver's business."""
 
     def carry(self, attempt: Attempt) -> Awaitable[Outcome]:
-        """Deliver ``attempt``; whatever becomes of it is an outcome, never an exception."""
+        """Deliver ``attempt``; whatever becomes of it is an outcome, and whatever nobody can know a cancellation.
+
+        An exception is a fault of ours.
+        """
         ...
 
 

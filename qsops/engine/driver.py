@@ -39,7 +39,8 @@ class Driver:
     """Woken by ``awake``, which the face sets after each commit, or by the next due time; it never polls.
 
     An attempt stays due in the database until it is settled. So one whose outcome a crash swallowed is started again by
-    the next run, under the same message id, without any special case for it.
+    the next run, under the same message id, without any special case for it; and by this one, if only the process that
+    delivers has died.
     """
 
     def __init__(self, engine: Engine, courier: Carries, awake: asyncio.Event, limit: int = IN_FLIGHT_LIMIT) -> None:
@@ -55,6 +56,7 @@ class Driver:
         #: Whether something that is due may wait for one to end that is under way.
         self._held = False
         self._fault: BaseException | None = None
+        self._stopped = False
 
     async def run(self) -> None:
         """Drive until cancelled; what is in flight then goes on until :meth:`drain`.
@@ -77,6 +79,7 @@ class Driver:
         if self._carried:
             _, pending = await asyncio.wait(self._carried, timeout=grace_s)
             late = len(pending)
+        self._stopped = True
         for carried in [*self._carried]:
             carried.cancel()
         await asyncio.gather(*self._carried, return_exceptions=True)
@@ -84,7 +87,7 @@ class Driver:
             async with asyncio.timeout(grace_s):
                 await self._recorder.drain()
         except TimeoutError:
-            self._recorder.give_up()  # what is not on disk is repeated by the next start
+            self._recorder.stop()  # what is not on disk is repeated by the next start
         return late
 
     async def _turn(self) -> float:
@@ -132,6 +135,8 @@ class Driver:
         if self._held and len(self._started_s) == YOUNG_LIMIT // 2:
             self._awake.set()  # worth a look: a good many may start at once
         if carried.cancelled():
+            if not self._stopped:  # whoever delivers has died: it is attempted again
+                self._recorder.give_up(attempt)
             return
         try:
             self._recorder.end(attempt, carried.result())

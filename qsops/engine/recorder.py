@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from qsops.engine.core.attempts import Attempt, Outcome, Settled
+from qsops.engine.core.recall import recall_given_up
 from qsops.engine.core.settlement import close_canceled, concludes, settle, start
 from qsops.engine.courier import settled
 from qsops.engine.engine import Engine
@@ -29,14 +30,20 @@ class _Group:
     started: list[tuple[Sequence[Attempt], int]] = field(default_factory=list)
     ended: list[Settled] = field(default_factory=list)
     closed: list[tuple[Attempt, int]] = field(default_factory=list)
+    given_up: list[tuple[Attempt, int]] = field(default_factory=list)
 
     def finished(self) -> list[int]:
         """The messages that are under way no more."""
-        return [one.attempt.seq for one in self.ended] + [attempt.seq for attempt, _ in self.closed]
+        others = [attempt.seq for attempt, _ in (*self.closed, *self.given_up)]
+        return [one.attempt.seq for one in self.ended] + others
 
     def brings_more(self) -> bool:
         """Whether anything may fall due through it: another try, a callback, or whoever waited at a gate."""
-        return not all(map(concludes, self.ended)) or any(attempt.gated for attempt, _ in self.closed)
+        return (
+            bool(self.given_up)
+            or not all(map(concludes, self.ended))
+            or any(attempt.gated for attempt, _ in self.closed)
+        )
 
 
 class Recorder:
@@ -69,13 +76,18 @@ class Recorder:
         self._group.closed.append((attempt, self._engine.clock.now_ms()))
         self._gather()
 
+    def give_up(self, attempt: Attempt) -> None:
+        """What came of an attempt will never be known: its message stays due, and has spent nothing."""
+        self._group.given_up.append((attempt, self._engine.clock.now_ms()))
+        self._gather()
+
     async def drain(self) -> None:
         """Wait until all that was told so far is on disk."""
         while self._gathering or self._writing:
             await asyncio.sleep(0)
             await asyncio.gather(*self._writing, return_exceptions=True)
 
-    def give_up(self) -> None:
+    def stop(self) -> None:
         """Write nothing any more; what is not on disk will be attempted again."""
         for task in self._writing:
             task.cancel()
@@ -109,6 +121,8 @@ class Recorder:
         settle(connection, group.ended, self._engine.plan)
         for attempt, at_ms in group.closed:
             close_canceled(connection, attempt, at_ms, self._engine.plan)
+        if gated := [attempt.seq for attempt, _ in group.given_up if attempt.gated]:
+            recall_given_up(connection, gated, group.given_up[-1][1])
 
     def _on_written(self, task: asyncio.Task[None]) -> None:
         self._writing.discard(task)

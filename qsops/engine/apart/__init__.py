@@ -1,4 +1,5 @@
 """Deliveries in a process of their own, so that accepting and delivering have a core each.
 
-``courier`` is the engine's side of it, ``process`` the other, and ``frames`` what goes to and fro between the two.
+``courier`` is the engine's side of it, ``keeper`` starts the other, ``process``, and ``line`` leads there; ``frames``
+are what goes to and fro on it.
 """

@@ -1,11 +1,13 @@
-"""Those who have passed their gates and were not called yet are brought back: at a pause, and after a restart.
+"""Those who have passed their gates and were not called, or not to any end, are brought back.
 
 A pause is about what happens from now on, however long ago somebody passed. And what was under way when the engine
-ended is attempted anew: a call like any other, which the limits of its key have to admit.
+ended, or its process for deliveries did, is attempted anew: a call like any other, which the limits of its key have to
+admit.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Container, Iterable, Sequence
 from sqlite3 import Connection
 from typing import Final
@@ -13,7 +15,7 @@ from typing import Final
 from qsops.engine.core.gates import open_flow, open_queue
 from qsops.engine.core.queues import room_of
 
-__all__ = ["recall_all", "recall_of_flow", "recall_of_queue"]
+__all__ = ["recall_all", "recall_given_up", "recall_of_flow", "recall_of_queue"]
 
 _AT_QUEUE: Final = 1
 _AT_FLOW: Final = 2
@@ -31,6 +33,10 @@ _FIND: Final = """
 _OF_QUEUE: Final = _FIND.format("g.queue = ? and g.place is not null and (g.passed = 1 or g.waits = 2)")
 _OF_FLOW: Final = _FIND.format("g.flow = ? and g.passed > 0 and g.passed = 1")
 _PASSED: Final = _FIND.format("g.passed > 0")
+_GIVEN_UP: Final = _FIND.format("g.message in (select value from json_each(?)) and g.passed > 0")
+
+#: A message, its queue, its key.
+_Found = Sequence[tuple[int, int | None, int | None]]
 
 
 def recall_of_queue(connection: Connection, queue: int, now_ms: int, in_flight: Container[int]) -> None:
@@ -51,7 +57,15 @@ def recall_of_flow(connection: Connection, flow: int, in_flight: Container[int])
 
 def recall_all(connection: Connection, now_ms: int) -> None:
     """The engine starts: whatever was under way passes its gates anew, before all others."""
-    found: Sequence[tuple[int, int | None, int | None]] = connection.execute(_PASSED).fetchall()
+    _bring_all_back(connection, connection.execute(_PASSED).fetchall(), now_ms)
+
+
+def recall_given_up(connection: Connection, seqs: Iterable[int], now_ms: int) -> None:
+    """Nobody knows what came of the attempts of ``seqs``: each passes its gates anew, before all others."""
+    _bring_all_back(connection, connection.execute(_GIVEN_UP, (json.dumps([*seqs]),)).fetchall(), now_ms)
+
+
+def _bring_all_back(connection: Connection, found: _Found, now_ms: int) -> None:
     for seq, queue, flow in found:
         held = queue is not None and (flow is None or room_of(connection, queue) == 0)
         _bring_back(connection, seq, _AT_QUEUE if held else _AT_FLOW)

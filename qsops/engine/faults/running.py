@@ -97,6 +97,13 @@ class Faults:
         self._set.clear()
         return count
 
+    def meet_deliveries(self) -> bool:
+        """Whether a delivery may meet one, now or later: not by a fault of the engine, nor by one that is over."""
+        if not self._set:
+            return False
+        now_ms = self._clock.now_ms()
+        return any(not found.fault.of_engine and found.state(now_ms) != "over" for found in self._set.values())
+
     def of_delivery(self, delivery: Delivery) -> Disturbance | None:
         """What ``delivery`` meets; None is nothing."""
         if not self._set:

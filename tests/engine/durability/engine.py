@@ -1,12 +1,16 @@
-"""``qsops engine`` as a process of its own: started over a file, killed, held, and started again on the same port."""
+"""``qsops engine`` as a process of its own: started over a file, killed, held, and started again on the same port.
+
+Its process for deliveries can be told from it, and killed alone.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -37,6 +41,16 @@ class EngineProcess(ChildProcess):
         while not self._lines.empty() and len(lines) < _SAID_LINES:
             lines.append(self._lines.get() or "")
         return "".join(lines)
+
+    def deliverer(self) -> int | None:
+        """The id of its process for deliveries, if there is one just now."""
+        for status in Path("/proc").glob("[0-9]*/status"):
+            with suppress(OSError):  # it has ended meanwhile
+                if re.search(rf"^PPid:\t{self.pid}$", status.read_text(), re.MULTILINE):
+                    command = status.with_name("cmdline").read_bytes()
+                    if b"qsops.engine.apart" in command:
+                        return int(status.parent.name)
+        return None
 
     @contextmanager
     def held(self) -> Iterator[None]:

@@ -20,6 +20,7 @@ __all__ = [
     "nothing_is_lost",
     "nothing_unasked",
     "queues_keep_their_order",
+    "retries_are_earned",
     "states_go_forward",
 ]
 
@@ -66,6 +67,16 @@ def ids_stand(ledger: Ledger, receiver: Receiver) -> None:
         assert ledger.accepted.get(key) in (None, *ids), (key, ids, ledger.accepted[key])
         counts = [arrival.retried for arrival in arrivals]
         assert counts == sorted(counts), (key, counts)
+
+
+def retries_are_earned(receiver: Receiver) -> None:
+    """An attempt counts as a retry only after the receiver itself had failed as often: no kill spends one."""
+    counts: Counter[str] = Counter()
+    failures: Counter[str] = Counter()
+    for arrival in receiver.arrivals:
+        assert arrival.retried <= failures[arrival.key], (arrival, failures[arrival.key])
+        counts[arrival.key] += 1
+        failures[arrival.key] += receiver.script(arrival.key, counts[arrival.key]) in ("500", "drop")
 
 
 def states_go_forward(story: Story) -> None:

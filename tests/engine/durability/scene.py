@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -51,6 +53,13 @@ class Scene:
         """SIGKILL, while requests are under way."""
         self.publisher.up.clear()
         await asyncio.to_thread(self.engine.kill)
+
+    async def kill_deliverer(self) -> None:
+        """SIGKILL to the process for deliveries alone, while requests are under way; the engine goes on."""
+        async with asyncio.timeout(BOUND_S):
+            while (process_id := await asyncio.to_thread(self.engine.deliverer)) is None:
+                continue
+        os.kill(process_id, signal.SIGKILL)
 
     async def a_moment(self, most: int = _ACCEPTANCES) -> None:
         """Wait for some acceptances, up to ``most``, and a little longer."""

@@ -8,6 +8,7 @@ from tests.engine.durability.scene import scene
 
 KILLS = 7
 QUEUE_KILLS = 3
+DELIVERER_KILLS = 3
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -30,6 +31,32 @@ async def test_killed_again_and_again_under_load(tmp_path: Path, seed: int):
     rules.nothing_unasked(ledger, receiver)
     rules.ids_stand(ledger, receiver)
     rules.batches_are_whole(ledger, receiver)
+    rules.states_go_forward(story)
+    rules.ends_are_ends(receiver, story)
+    rules.letters_match(story, letters)
+    rules.every_attempt_is_reported(ledger, receiver, story)
+
+
+async def test_deliveries_killed_again_and_again_under_load(tmp_path: Path):
+    """kill -9 of the process that delivers, and of it alone: every message comes, none fails, and no retry is spent.
+
+    What it held is made again under the same id, and the engine answers its publishers all the while.
+    """
+    async with scene(tmp_path, 4, LANES) as played:
+        for _ in range(DELIVERER_KILLS):
+            await played.a_moment()
+            await played.kill_deliverer()
+        story = await played.settled()
+        letters = await played.letters()
+        said = played.engine.said()
+    ledger, receiver = played.publisher.ledger, played.receiver
+    assert said.count("the process that delivers has ended") >= DELIVERER_KILLS, said
+    assert "made again" in said, "the kills hit no attempt"
+    assert ledger.lost == []
+    rules.nothing_is_lost(ledger, receiver, story)
+    rules.nothing_unasked(ledger, receiver)
+    rules.ids_stand(ledger, receiver)
+    rules.retries_are_earned(receiver)
     rules.states_go_forward(story)
     rules.ends_are_ends(receiver, story)
     rules.letters_match(story, letters)

@@ -10,6 +10,7 @@ from qsops.engine.driver import IN_FLIGHT_LIMIT, YOUNG_LIMIT, Driver
 from qsops.engine.engine import open_engine
 from qsops.engine.face.router import Face
 from qsops.engine.virtual import VirtualLoop
+from qsops.wire.delivery import parse_delivery_headers
 from tests.engine.caller import Caller
 
 MINUTE = 60_000
@@ -48,7 +49,7 @@ async def test_a_destination_that_hangs_does_not_hold_up_the_others(clock: Manua
     async with driven(clock, deliver) as caller:
         await caller.ask("POST", "/v2/batch", [{"destination": HANGS}] * MANY + [{"destination": FINE}])
         await loop.quiet()
-        assert (arrived.count(HANGS), arrived.count(FINE)) == (YOUNG_LIMIT, 0)
+        assert (arrived.count(HANGS), arrived.count(FINE)) == (96, 0)
         clock.advance(1_000)
         await loop.quiet()
         assert (arrived.count(HANGS), arrived.count(FINE)) == (MANY, 1)
@@ -75,6 +76,52 @@ async def test_who_waits_for_room_of_its_account_goes_once_there_is_some(clock: 
         answered.set()
         await loop.quiet()
         assert len(arrived) == 150
+
+
+async def test_an_attempt_of_unknown_outcome_is_made_again(clock: ManualClock):
+    """Whoever delivers died amid it: the same message goes out at once under the same id, with as many retries left."""
+    arrived: list[tuple[str, int]] = []
+
+    async def deliver(delivery: Delivery) -> Outcome:
+        facts = parse_delivery_headers(delivery.headers)
+        arrived.append((facts.message_id, facts.retried))
+        if len(arrived) <= 3:
+            raise asyncio.CancelledError
+        return Outcome(200)
+
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    async with driven(clock, deliver) as caller:
+        message_id = await caller.publish(FINE, retries=0)
+        await loop.quiet()
+        assert arrived == [(message_id, 0)] * 4
+        assert await caller.states(message_id) == ["CREATED", *["ACTIVE"] * 4, "DELIVERED"]
+        assert await caller.dead_letters() == []
+        assert (await caller.ask("GET", "/qsops/status")).json["inFlight"] == 0
+
+
+async def test_an_attempt_that_is_made_again_passes_its_gates_anew(clock: ManualClock):
+    """It is a call like any other: a rate admits it in the next period, and before those who came later."""
+    arrived: list[tuple[bytes, int]] = []
+
+    async def deliver(delivery: Delivery) -> Outcome:
+        arrived.append((delivery.body, clock.now_ms() - start))
+        if len(arrived) == 1:
+            raise asyncio.CancelledError
+        return Outcome(200)
+
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    start = clock.now_ms()
+    flow = {"flow_control_key": "k", "flow_control_value": "rate=1, period=60"}
+    async with driven(clock, deliver) as caller:
+        for body in (b"first", b"second"):
+            await caller.publish(FINE, body, **flow)
+        await loop.quiet()
+        for _ in range(2):
+            clock.advance(MINUTE)
+            await loop.quiet()
+    assert arrived == [(b"first", 0), (b"first", MINUTE), (b"second", 2 * MINUTE)]
 
 
 async def test_the_driver_wakes_for_a_schedule(clock: ManualClock):

@@ -1,10 +1,14 @@
 """Deliveries from a process of their own: one suite for both kinds of couriers, and what only a process can do: die."""
 
 import asyncio
+import logging
 import os
+import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -19,6 +23,7 @@ from qsops.engine.deliveries.places import Places
 from qsops.engine.deliveries.socket import SocketDeliveries
 from qsops.engine.engine import Engine, open_engine
 from qsops.engine.errands import Errand
+from qsops.errors import QsopsError
 from qsops.models import KeyPair, Message
 from tests.engine.served.conftest import BOUND_S, Hook, Serve
 
@@ -112,8 +117,8 @@ async def test_what_fails_is_an_outcome(engine: Engine, hook: Hook, kind):
         assert "timeout" in ((await carried(courier, attempt(hook.url, timeout_s=1))).error or "")
 
 
-async def test_a_process_that_dies_costs_an_attempt_and_no_more(engine: Engine, hook: Hook):
-    """What it held has failed, to be tried again like any other; the next attempt starts another process."""
+async def test_what_a_process_held_as_it_died_has_no_outcome(engine: Engine, hook: Hook, caplog):
+    """Nobody knows what came of it, so it is neither delivered nor failed; the next attempt starts another process."""
 
     async def answer(request: web.Request) -> web.Response:
         await asyncio.Event().wait()
@@ -124,32 +129,109 @@ async def test_a_process_that_dies_costs_an_attempt_and_no_more(engine: Engine, 
         held = asyncio.ensure_future(courier.carry(attempt(hook.url)))
         await hook.has(1)
         assert courier.process_id is not None
-        os.kill(courier.process_id, 9)
+        os.kill(courier.process_id, signal.SIGKILL)
         async with asyncio.timeout(BOUND_S):
-            assert (await held) == Outcome(error="the process that delivers has ended")
+            await asyncio.wait([held])
+        assert held.cancelled()
+        assert "1 attempt is made again" in caplog.text
         hook.answer = None
         assert (await carried(courier, attempt(hook.url))).delivered
 
 
-async def test_a_process_that_does_not_start_is_a_fault_of_ours(
-    engine: Engine, hook: Hook, monkeypatch: pytest.MonkeyPatch
+@dataclass
+class Births:
+    """As many processes as there are letters in ``file`` are killed before they greet."""
+
+    file: Path
+
+    def doom(self, count: int) -> None:
+        self.file.write_text("x" * count)
+
+    @property
+    def doomed(self) -> int:
+        return self.file.stat().st_size
+
+
+@pytest.fixture
+def births(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Births:
+    births, program = tmp_path / "births", tmp_path / "python"
+    program.write_text(
+        f"""#!/bin/sh
+[ -s {births} ] || exec {sys.executable} "$@"
+truncate -s -1 {births}
+kill -9 $$
+"""
+    )
+    program.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(program))
+    return Births(births)
+
+
+async def test_a_process_that_is_killed_before_its_greeting_is_started_again(
+    engine: Engine, hook: Hook, births: Births
 ):
-    """It spends no message's retries: the engine ends with it, and says why."""
-    monkeypatch.setattr("sys.executable", "/bin/false")
+    """Whoever waits for it is delivered by the next that lives, and sent once."""
+    births.doom(2)
     async with here(engine) as at_home, CourierApart(engine, 8, at_home) as courier:
-        with pytest.raises(RuntimeError, match="does not start"):
-            await carried(courier, attempt(hook.url))
+        assert (await carried(courier, attempt(hook.url))).delivered
+    assert hook.ids == ["msg_1"]
+
+
+async def test_a_process_that_never_starts_is_told(engine: Engine, hook: Hook, births: Births):
+    """It spends no message's retries: after a few tries the engine ends, in a line that says why and what to do."""
+    births.doom(100)
+    async with here(engine) as at_home, CourierApart(engine, 8, at_home) as courier:
+        for _ in range(2):
+            with pytest.raises(QsopsError, match=r"does not start \(signal 9, 5 times in a row\).*--processes 1"):
+                await carried(courier, attempt(hook.url))
+    assert births.doomed == 95, "no process is started for each message"
+
+
+async def test_a_process_that_dies_of_its_errand_does_not_spin(engine: Engine, hook: Hook, caplog):
+    """Each one after the first is started later than the one before, and said to be."""
+    couriers: list[CourierApart] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        process_id = couriers[0].process_id
+        assert process_id is not None
+        os.kill(process_id, signal.SIGKILL)
+        await asyncio.Event().wait()
+        return web.Response()
+
+    hook.answer = answer
+    async with here(engine) as at_home, CourierApart(engine, 8, at_home) as courier:
+        couriers.append(courier)
+        with caplog.at_level(logging.WARNING):
+            for _ in range(3):
+                with pytest.raises(asyncio.CancelledError):
+                    await carried(courier, attempt(hook.url))
+            hook.answer = None
+            assert (await carried(courier, attempt(hook.url))).delivered
+    pauses = [record.args[1] for record in caplog.records if record.args and "another one" in record.msg]
+    assert pauses == [0.1, 0.2, 0.4]
 
 
 async def test_faults_are_met_at_home(engine: Engine, hook: Hook):
-    """As long as a fault is set, attempts are made where it is known."""
+    """As long as a fault of deliveries is in force, or will be, attempts are made where it is known."""
     async with here(engine) as at_home, CourierApart(engine, 8, at_home) as courier:
-        engine.faults.add("503 100%")
-        own = asyncio.ensure_future(courier.carry(attempt(hook.url)))
-        assert isinstance(own, asyncio.Task), "a task of this process, not a number of the other"
-        await own
-        engine.faults.clear()
-        assert (await carried(courier, attempt(hook.url))).delivered
+        for fault in ("503 100%", "503 from=1h", "latency=1ms for=1h"):
+            engine.faults.add(fault)
+            own = asyncio.ensure_future(courier.carry(attempt(hook.url)))
+            assert isinstance(own, asyncio.Task), "a task of this process, not a number of the other"
+            await own
+            engine.faults.clear()
+            assert (await carried(courier, attempt(hook.url))).delivered
+
+
+async def test_other_faults_leave_deliveries_where_they_are(engine: Engine, hook: Hook):
+    """A fault of the engine meets no delivery, nor does one whose time is over: the other process goes on."""
+    async with here(engine) as at_home, CourierApart(engine, 8, at_home) as courier:
+        await carried(courier, attempt(hook.url))
+        engine.faults.add("engine 500")
+        engine.faults.add("503 for=1ms").set_at_ms -= 1
+        own = courier.carry(attempt(hook.url))
+        assert not isinstance(own, asyncio.Task), "a task of this process"
+        assert (await own).delivered
 
 
 async def test_a_served_engine_delivers_from_either(serve: Serve, hook: Hook):
