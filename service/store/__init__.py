@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from service.store.port import (
+from service.store.port import Store
+from service.store.sqlite import SqliteStore
+from service.store.url import open_store
+from service.store.values import (
     Backlog,
     Cause,
     Effects,
@@ -16,12 +19,9 @@ from service.store.port import (
     Row,
     Sent,
     Statement,
-    Store,
     Unreadable,
     Verdict,
 )
-from service.store.sqlite import SqliteStore
-from service.store.url import open_store
 
 __all__ = [
     "Backlog",

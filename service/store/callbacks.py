@@ -6,8 +6,8 @@ from typing import Final
 
 from qsops.models import CallbackReport
 from service.store import failures, ledger
-from service.store.port import Cause, Statement
 from service.store.steps import Steps
+from service.store.values import Cause, Statement
 
 __all__ = ["report"]
 

@@ -8,8 +8,8 @@ from itertools import zip_longest
 from typing import Final
 
 from service.store import ledger, outbox
-from service.store.port import Effects, Parameters, Statement
 from service.store.steps import Many, Steps
+from service.store.values import Effects, Parameters, Statement
 
 __all__ = ["commit", "commit_all", "prune", "release"]
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from service.store.person import needle, speaks_of
-from service.store.port import Statement
 from service.store.steps import Steps
+from service.store.values import Statement
 
 __all__ = ["erase"]
 

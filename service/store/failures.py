@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from service.store.port import Cause, FailureGroup, Statement
+from service.store.values import Cause, FailureGroup, Statement
 
 __all__ = ["add", "group_of", "told", "untold"]
 

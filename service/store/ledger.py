@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from qsops.models import CallbackReport, LedgerEntry, Page
-from service.store.port import LedgerFilter, Statement
 from service.store.steps import Many, Steps
+from service.store.values import LedgerFilter, Statement
 
 __all__ = [
     "COLUMNS",

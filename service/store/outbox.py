@@ -11,8 +11,8 @@ from qsops.errors import Rejected
 from qsops.wire.http import Request
 from qsops.wire.publishing import parse_publish, publish_request
 from service.store import ledger
-from service.store.port import Backlog, Outgoing, Parked, Postponed, Queued, Sent, Statement, Unreadable, Verdict
 from service.store.steps import Many, Steps
+from service.store.values import Backlog, Outgoing, Parked, Postponed, Queued, Sent, Statement, Unreadable, Verdict
 
 __all__ = ["COLUMNS", "LAG", "backlog", "insert", "lag", "settle", "take", "values"]
 

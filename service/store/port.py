@@ -1,4 +1,4 @@
-"""What the service asks of a database: the port, and the values that cross it.
+"""The port: what the service asks of a database.
 
 Each verb is one transaction. All of them raise :class:`~service.errors.StoreUnavailable` when the database is away, and
 then nothing has taken effect.
@@ -7,156 +7,24 @@ then nothing has taken effect.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
-from qsops.models import CallbackReport, LedgerEntry, Page, Publish
+from qsops.models import CallbackReport, LedgerEntry, Page
+from service.store.values import (
+    Backlog,
+    Cause,
+    Effects,
+    FailureGroup,
+    LedgerFilter,
+    Outgoing,
+    Queued,
+    Row,
+    Statement,
+    Unreadable,
+    Verdict,
+)
 
-__all__ = [
-    "Backlog",
-    "Cause",
-    "Effects",
-    "FailureGroup",
-    "LedgerFilter",
-    "Outgoing",
-    "Parameters",
-    "Parked",
-    "Postponed",
-    "Queued",
-    "Row",
-    "Sent",
-    "Statement",
-    "Store",
-    "Unreadable",
-    "Verdict",
-]
-
-#: Values of the ``:name`` parameters of a statement.
-Parameters = Mapping[str, Any]
-Row = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """SQL with named parameters (``:name``)."""
-
-    sql: str
-    parameters: Parameters = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A message that is still to be published. Its deduplication id is its identity here, too.
-
-    ``event_id`` is set where the message *is* the event, not something that its processing sends. ``reason`` says why
-    it was not published at once; a ``parked`` one is not tried again, others not for ``wait_ms``. What is of one
-    ``conversation`` is sent in the order in which it was put in.
-    """
-
-    publish: Publish
-    event_id: str | None = None
-    reason: str | None = None
-    parked: bool = False
-    wait_ms: int = 0
-    conversation: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Queued:
-    """A row of the outbox that is due, after ``attempts`` tries of the relay."""
-
-    row_id: int
-    publish: Publish
-    event_id: str | None
-    attempts: int
-    conversation: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """A row of the outbox that holds no request that QStash could take; ``reason`` quotes nothing of it."""
-
-    row_id: int
-    event_id: str | None
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """QStash took it, as ``message_id``."""
-
-    message_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Postponed:
-    """It is to be tried again at ``due_at_ms``."""
-
-    reason: str
-    due_at_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Parked:
-    """It was refused for good, and waits for a person."""
-
-    reason: str
-
-
-Verdict = Sent | Postponed | Parked
-
-
-@dataclass(frozen=True, slots=True)
-class Backlog:
-    """The outbox at a glance: since when the oldest queued row waits, and when the next can be taken."""
-
-    queued: int = 0
-    parked: int = 0
-    oldest_ms: int | None = None
-    due_at_ms: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Effects:
-    """What processing one event leaves behind. ``entry`` is the event as the ledger will have it."""
-
-    entry: LedgerEntry
-    statements: Sequence[Statement] = ()
-    outgoing: Sequence[Outgoing] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """Why a message failed, in the words of all that fail alike; ``kind`` is its event's, None if it is no event."""
-
-    text: str
-    kind: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class FailureGroup:
-    """Messages that failed for one ``cause``; ``kind`` is that of the last one's event, None if it was no event.
-
-    ``passed`` is False until somebody was told that they fail, and then means that they do no longer.
-    """
-
-    cause: str
-    kind: str | None
-    messages: int
-    first_at_ms: int
-    last_at_ms: int
-    passed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerFilter:
-    """Which entries of the ledger; fields are ANDed."""
-
-    event_id: str | None = None
-    mid: str | None = None
-    message_id: str | None = None
-    state: str | None = None
-    kind: str | None = None
+__all__ = ["Store"]
 
 
 class Store(Protocol):

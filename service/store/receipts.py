@@ -8,8 +8,8 @@ from typing import Final
 
 from qsops.models import LedgerEntry
 from service.store import ledger, outbox
-from service.store.port import Outgoing, Statement
 from service.store.steps import Steps
+from service.store.values import Outgoing, Statement
 
 __all__ = ["Receipts", "receive_all", "record_all"]
 

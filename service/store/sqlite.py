@@ -13,8 +13,8 @@ from qsops.models import LedgerEntry
 from qsops.sqlite import Database, Kind, Together, migrations_in
 from service.errors import StoreUnavailable
 from service.store import claims, receipts
-from service.store.port import Effects, Outgoing, Row, Statement
 from service.store.steps import Many, Rows, Steps
+from service.store.values import Effects, Outgoing, Row, Statement
 from service.store.verbs import Verbs
 
 __all__ = ["SqliteStore"]

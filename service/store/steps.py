@@ -6,7 +6,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from service.store.port import Parameters, Statement
+from service.store.values import Parameters, Statement
 
 __all__ = ["Many", "Rows", "Steps"]
 

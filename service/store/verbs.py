@@ -8,7 +8,8 @@ from typing import ClassVar, TypeVar
 
 from qsops.models import CallbackReport, LedgerEntry, Page
 from service.store import callbacks, claims, erasure, failures, ledger, outbox
-from service.store.port import (
+from service.store.steps import Steps
+from service.store.values import (
     Backlog,
     Cause,
     Effects,
@@ -19,7 +20,6 @@ from service.store.port import (
     Unreadable,
     Verdict,
 )
-from service.store.steps import Steps
 
 __all__ = ["Verbs"]
 

@@ -16,9 +16,9 @@ from typing import Any, Final
 
 from qsops.models import LedgerEntry
 from service.store import ledger, outbox
-from service.store.port import Effects, Outgoing, Statement
 from service.store.postgres.named import numbered
 from service.store.postgres.server import Connection
+from service.store.values import Effects, Outgoing, Statement
 
 __all__ = ["Work", "run"]
 

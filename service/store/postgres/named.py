@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import psycopg
 
-from service.store.port import Parameters
+from service.store.values import Parameters
 
 __all__ = ["Numbered", "numbered"]
 

@@ -10,7 +10,6 @@ from qsops.models import LedgerEntry
 from qsops.sqlite import migrations_in
 from service.errors import StoreUnavailable
 from service.store import outbox
-from service.store.port import Effects, Outgoing, Queued, Row, Statement, Unreadable
 from service.store.postgres.faults import told
 from service.store.postgres.group import Work
 from service.store.postgres.lines import Lines
@@ -19,6 +18,7 @@ from service.store.postgres.schema import WITHIN_MS, migrate
 from service.store.postgres.server import Connection, Server
 from service.store.postgres.writer import Writer
 from service.store.steps import Many, Rows, Steps
+from service.store.values import Effects, Outgoing, Queued, Row, Statement, Unreadable
 from service.store.verbs import Verbs
 
 __all__ = ["PostgresStore"]
