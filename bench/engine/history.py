@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from sqlite3 import Connection
 
 from qsops.clock import ManualClock, SeededIds
-from qsops.engine.core.agenda import next_chore_ms
+from qsops.engine.core.agenda import next_gate_ms
 from qsops.engine.core.attempts import Attempt, Outcome, ReportIds, Settled
 from qsops.engine.core.due import due, next_due_ms
 from qsops.engine.core.gates import arrive_due
@@ -85,7 +85,7 @@ class History:
         settle(self.connection, ended, self._plan)
 
     def _next_ms(self) -> int | None:
-        times = (next_due_ms(self.connection, {}), next_chore_ms(self.connection))
+        times = (next_due_ms(self.connection, {}), next_gate_ms(self.connection))
         return min((at_ms for at_ms in times if at_ms is not None), default=None)
 
 

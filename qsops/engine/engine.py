@@ -17,7 +17,7 @@ from qsops.engine.core.rows import newest_id
 from qsops.engine.faults.running import Faults
 from qsops.engine.plans import Plan, plan_named
 from qsops.errors import SettingsError
-from qsops.sqlite import Database, migrations_in
+from qsops.sqlite import Database, Kind, migrations_in
 
 __all__ = ["NOBODY", "REGIONS", "Engine", "open_engine"]
 
@@ -27,6 +27,7 @@ REGIONS: Final = tuple(sorted(set(REGION_HOSTS.values())))
 NOBODY: Final = 0
 
 _MIGRATIONS: Final = "qsops.engine.migrations"
+_KIND: Final = Kind("qsops engine", int.from_bytes(b"qsoe"), "accounts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def open_engine(
     """
     plan, told = plan_named(quota), _told(region)
     try:
-        database = Database(path, migrations_in(_MIGRATIONS))
+        database = Database(path, migrations_in(_MIGRATIONS), _KIND)
     except sqlite3.OperationalError as error:
         raise SettingsError(f"db: {path} cannot be opened ({error}); mend its disk, or name another file") from error
     try:

@@ -103,7 +103,7 @@ class ManualDriver:
             progress = settled or busy or started
 
     async def _do_chores(self) -> bool:
-        at_ms, now_ms = self._engine.database.read(next_chore_ms), self._clock.now_ms()
+        at_ms, now_ms = self._next_chore_ms(), self._clock.now_ms()
         if at_ms is None or at_ms > now_ms:
             return False
         await self._engine.database.submit(lambda connection: run_chores(connection, now_ms, self._terms))
@@ -162,9 +162,12 @@ class ManualDriver:
 
     def _next_ms(self) -> int | None:
         due_ms = self.next_due_ms() if len(self._in_flight) < self._limit else None
-        at_ms = _first(due_ms, self._engine.database.read(next_chore_ms), self._next_timer_ms())
+        at_ms = _first(due_ms, self._next_chore_ms(), self._next_timer_ms())
         # What fell due while the engine was closed is late, and the clock never goes back.
         return None if at_ms is None else max(at_ms, self._clock.now_ms())
+
+    def _next_chore_ms(self) -> int | None:
+        return self._engine.database.read(partial(next_chore_ms, plan=self._engine.plan))
 
     def _next_timer_ms(self) -> int | None:
         loop = self._virtual_loop()

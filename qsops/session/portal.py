@@ -110,6 +110,11 @@ class _Job(Generic[T]):
         self.finished = threading.Event()
         self.task: asyncio.Task[T] | None = None
 
+    def fail(self, error: BaseException) -> None:
+        """There will be no task."""
+        self.future.set_exception(error)
+        self.finished.set()
+
     def settle(self, task: asyncio.Task[T]) -> None:
         if task.cancelled():
             self.future.set_exception(SettingsError("this session was closed while a verb was running"))
@@ -133,7 +138,12 @@ class _Shared:
 
     def start(self, job: _Job[T], work: Callable[[], Coroutine[Any, Any, T]]) -> None:
         def begin() -> None:
-            task = job.task = self._loop.create_task(work())
+            try:
+                coroutine = work()
+            except Exception as error:  # noqa: BLE001  # it belongs to whoever waits
+                job.fail(error)
+                return
+            task = job.task = self._loop.create_task(coroutine)
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
             task.add_done_callback(job.settle)

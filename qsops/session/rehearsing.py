@@ -54,10 +54,10 @@ class Rehearsing:
     def advance(self, by: str | float | timedelta) -> None:
         """Move the embedded engine's clock forward by a span such as ``"6h"``, doing on the way what falls due.
 
-        :raises SettingsError: the session is on another target, whose time passes by itself.
+        :raises SettingsError: ``by`` is no span, or the session is on another target, whose time passes by itself.
         """
-        engine = self._wiring.need_engine("advance")
-        self._wiring.portal.call(lambda: engine.advance(span_ms("by", by)))
+        engine, by_ms = self._wiring.need_engine("advance"), span_ms("by", by)
+        self._wiring.portal.call(lambda: engine.advance(by_ms))
 
     def mount(self, url: str, app: AsgiApp, *, internal_token: str | None = None) -> None:
         """Let deliveries and requests to URLs under ``url`` go into an ASGI app in this process.

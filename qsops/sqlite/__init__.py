@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from qsops.sqlite.database import Database
 from qsops.sqlite.group import Operation, Together
-from qsops.sqlite.migrations import migrations_in
+from qsops.sqlite.migrations import Kind, migrations_in
 
-__all__ = ["Database", "Operation", "Together", "migrations_in"]
+__all__ = ["Database", "Kind", "Operation", "Together", "migrations_in"]

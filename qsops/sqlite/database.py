@@ -21,7 +21,7 @@ from typing import Any, Literal, TypeVar
 
 from qsops.errors import Corrupt
 from qsops.sqlite.group import Group, Operation, Together, Waiting
-from qsops.sqlite.migrations import migrate
+from qsops.sqlite.migrations import Kind, migrate, refuse_others
 from qsops.sqlite.transactions import transaction
 
 __all__ = ["Database"]
@@ -38,21 +38,27 @@ _CHECKPOINT_PAGES = 4_000
 
 
 class Database:
-    """A database file, or ``:memory:``, brought to the newest of ``migrations``.
+    """A database file of ``kind``, or ``:memory:``, brought to the newest of ``migrations``.
 
-    :raises Corrupt: when the file is no database, or was written by a newer version.
+    :raises Corrupt: when the file is no database, is one of another kind, or was written by a newer version.
     """
 
     def __init__(
-        self, path: str | Path, migrations: Sequence[str], *, synchronous: Literal["FULL", "NORMAL", "OFF"] = "FULL"
+        self,
+        path: str | Path,
+        migrations: Sequence[str],
+        kind: Kind | None = None,
+        *,
+        synchronous: Literal["FULL", "NORMAL", "OFF"] = "FULL",
     ) -> None:
         self.path = str(path)
+        self._kind = kind
         self._in_memory = self.path == ":memory:"
         if not self._in_memory:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         self._writer = self._connect(synchronous)
         try:
-            migrate(self._writer, migrations, self.path)
+            migrate(self._writer, migrations, self.path, kind)
         except BaseException:
             self._writer.close()
             raise
@@ -132,12 +138,17 @@ class Database:
             cached_statements=_STATEMENTS,
         )
         try:
+            if self._kind is not None:
+                refuse_others(connection, self.path, self._kind)
             connection.execute("pragma journal_mode = wal")
             connection.execute(f"pragma synchronous = {synchronous}")
             connection.execute("pragma foreign_keys = on")
             connection.execute("pragma temp_store = memory")
             connection.execute(f"pragma cache_size = -{_CACHE_KIB}")
             connection.execute(f"pragma wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+        except Corrupt:
+            connection.close()
+            raise
         except sqlite3.DatabaseError as error:
             connection.close()
             if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:

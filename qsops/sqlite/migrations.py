@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 
 from qsops.errors import Corrupt
 from qsops.sqlite.transactions import transaction
 
-__all__ = ["migrate", "migrations_in"]
+__all__ = ["Kind", "migrate", "migrations_in", "refuse_others"]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Whose database a file is. ``table`` is in every one that was made before the file itself said so."""
+
+    name: str
+    application_id: int
+    table: str
 
 
 def migrations_in(package: str) -> list[str]:
@@ -23,8 +33,10 @@ def migrations_in(package: str) -> list[str]:
     return [step.read_text(encoding="utf-8") for step in steps]
 
 
-def migrate(connection: sqlite3.Connection, migrations: Sequence[str], path: str) -> None:
+def migrate(connection: sqlite3.Connection, migrations: Sequence[str], path: str, kind: Kind | None = None) -> None:
     """Bring the database at ``path`` to the newest of ``migrations``, all steps in one transaction.
+
+    From then on it says that it is of ``kind``.
 
     :raises Corrupt: when a newer version wrote it; it is left as it was.
     """
@@ -39,6 +51,22 @@ def migrate(connection: sqlite3.Connection, migrations: Sequence[str], path: str
             for statement in _statements(step):
                 connection.execute(statement)
         connection.execute(f"pragma user_version = {len(migrations)}")
+        if kind is not None:
+            connection.execute(f"pragma application_id = {kind.application_id}")
+
+
+def refuse_others(connection: sqlite3.Connection, path: str, kind: Kind) -> None:
+    """Let pass what is empty or of ``kind``, before anything is written into it.
+
+    :raises Corrupt: for the database of something else.
+    """
+    ((application_id,), (version,)) = (
+        connection.execute(f"pragma {name}").fetchone() for name in ("application_id", "user_version")
+    )
+    tables = {name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")}
+    is_old = version > 0 and kind.table in tables
+    if application_id != kind.application_id and (application_id != 0 or (tables and not is_old)):
+        raise Corrupt(f"{path} is a database of something else than {kind.name}; name another file")
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final, Literal
 
-from qsops.errors import Corrupt
-from qsops.models import LogEntry, LogFilter, Page
+from qsops.errors import Corrupt, Rejected
+from qsops.models import LogEntry, LogFilter, Page, State
+from qsops.wire import texts
 from qsops.wire.http import Request, Response
 from qsops.wire.query import EARLIEST_FIRST, ORDERS, Parameters, encode_query
 from qsops.wire.values import (
@@ -94,6 +95,13 @@ _KINDS: Final[dict[str, Callable[[Any], bool]]] = {
 }
 
 
+#: What may be asked for; the service's own documents spell the last one in two ways (reference, section 0.3).
+_STATES: Final = (
+    *(State.CREATED, State.ACTIVE, State.RETRY, State.ERROR, State.IN_PROGRESS, State.DELIVERED, State.FAILED),
+    *(State.CANCEL_REQUESTED, State.CANCELED, "CANCELLED"),
+)
+
+
 def logs_request(
     wanted: LogFilter, cursor: str | None = None, count: int | None = None, path: str = EVENTS_PATH
 ) -> Request:
@@ -117,6 +125,9 @@ def parse_logs_request(request: Request) -> tuple[LogFilter, str | None, int | N
     :raises Rejected: 400 for a value that does not parse.
     """
     parameters = Parameters(request.query)
+    for state in parameters.texts("state"):
+        if state not in _STATES:
+            raise Rejected(400, texts.invalid_parameter("state", state, f"it is one of {', '.join(_STATES)}"))
     wanted = LogFilter(
         **parameters.filters(_FILTERS),
         message_ids=parameters.texts("messageId", "messageIds"),

@@ -5,7 +5,8 @@ import signal
 import threading
 import warnings
 import weakref
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from typing import Any
 
 import pytest
 
@@ -62,6 +63,16 @@ def test_an_error_reaches_the_caller(portal: Portal):
     with pytest.raises(SettingsError) as raised:
         portal.call(fail)
     assert raised.value is error
+
+
+def test_work_that_cannot_even_begin_is_an_error_too(portal: Portal):
+    """The caller is told, and does not wait for a coroutine that never came to be."""
+
+    def fail() -> Coroutine[Any, Any, None]:
+        raise SettingsError("no")
+
+    with pytest.raises(SettingsError, match="no"):
+        portal.call(fail)
 
 
 def test_many_threads_share_one_portal(portal: Portal):

@@ -1,6 +1,7 @@
 import inspect
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -64,6 +65,15 @@ def test_an_embedded_session_runs_on_the_clock_it_is_given():
     assert clock.now_ms() == EPOCH_MS + 1005
     with pytest.raises(SettingsError, match="ManualClock"):
         qsops.connect(clock=SystemClock())
+
+
+@pytest.mark.parametrize("by", ["x", "-1h", "1.5h", -5, True])
+def test_a_span_that_is_none_moves_no_clock(by: Any):
+    """It is refused by its name and value, at once."""
+    with qsops.connect() as qs:
+        with pytest.raises(SettingsError, match="by: "):
+            qs.advance(by)
+        assert qs.clock.now_ms() == EPOCH_MS
 
 
 def test_a_token_that_happens_to_be_set_changes_nothing(monkeypatch: pytest.MonkeyPatch):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from qsops.errors import Corrupt
-from qsops.sqlite import Database
+from qsops.sqlite import Database, Kind
 
 SCHEMA = ["create table note (id integer primary key, text text unique);"]
 
@@ -198,3 +198,29 @@ def test_a_loop_that_is_gone_holds_up_no_other(database: Database):
     gate.set()
     asyncio.run(asyncio.wait_for(database.submit(add("next")), 10))
     assert database.read(texts) == ["slow", "next"]
+
+
+KIND = Kind("notes", 0x6E6F7465, "note")
+
+
+def test_a_database_says_whose_it_is(tmp_path: Path):
+    """One that was made before it said so is taken for ours by its table, and says so from then on."""
+    Database(tmp_path / "notes.db", SCHEMA).close()
+    database = Database(tmp_path / "notes.db", SCHEMA, KIND)
+    assert database.pragma("application_id") == KIND.application_id
+    database.close()
+    with pytest.raises(Corrupt, match="of something else than others; name another file"):
+        Database(tmp_path / "notes.db", SCHEMA, Kind("others", 7, "note"))
+
+
+@pytest.mark.parametrize("version", [0, 1, 9])
+def test_a_strangers_database_is_left_as_it_is(tmp_path: Path, version: int):
+    """Whatever its version says, nothing is written into what is not ours."""
+    path = tmp_path / "users.db"
+    stranger = sqlite3.connect(path)
+    stranger.executescript(f"create table users (id integer); pragma user_version = {version};")
+    stranger.close()
+    before = path.read_bytes()
+    with pytest.raises(Corrupt, match="is a database of something else"):
+        Database(path, SCHEMA, KIND)
+    assert path.read_bytes() == before

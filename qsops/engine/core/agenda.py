@@ -1,4 +1,4 @@
-"""What falls due beside attempts: messages before their gates, windows that end, deadlines, and schedules."""
+"""What falls due beside attempts: messages before their gates, windows that end, deadlines, schedules, retention."""
 
 from __future__ import annotations
 
@@ -8,17 +8,24 @@ from typing import Final
 from qsops.engine.core.firing import fire_due, next_firing_ms
 from qsops.engine.core.flow import due_flows, next_wake_ms
 from qsops.engine.core.gates import arrive_due, open_flow
+from qsops.engine.core.retention import next_prune_ms, prune_overdue
 from qsops.engine.core.terms import Terms
 from qsops.engine.core.waiters import expire_due, next_deadline_ms
+from qsops.engine.plans import Plan
 
 __all__ = ["next_chore_ms", "next_gate_ms", "run_chores"]
 
 _NEXT_KNOCK: Final = "select min(due_ms) from progress where stage = 1 and due_ms is not null"
 
 
-def next_chore_ms(connection: Connection) -> int | None:
+def next_chore_ms(connection: Connection, plan: Plan) -> int | None:
     """When :func:`run_chores` has something to do; None if nothing is planned."""
-    return _first(next_gate_ms(connection), next_firing_ms(connection), next_deadline_ms(connection))
+    return _first(
+        next_gate_ms(connection),
+        next_firing_ms(connection),
+        next_deadline_ms(connection),
+        next_prune_ms(connection, plan),
+    )
 
 
 def next_gate_ms(connection: Connection) -> int | None:
@@ -37,6 +44,9 @@ def run_chores(connection: Connection, now_ms: int, terms: Terms) -> None:
         open_flow(connection, flow, now_ms)
     expire_due(connection, now_ms, terms)
     fire_due(connection, now_ms, terms)
+    overdue_ms = next_prune_ms(connection, terms.plan)
+    if overdue_ms is not None and overdue_ms <= now_ms:
+        prune_overdue(connection, now_ms, terms.plan)
 
 
 def _first(*times: int | None) -> int | None:

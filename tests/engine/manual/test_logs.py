@@ -129,6 +129,14 @@ async def test_a_page_has_a_limit(caller: Caller, path: str, limit: int):
     assert (answer.status, answer.error) == (400, own_texts.count_out_of_range(limit + 1, limit))
 
 
+@pytest.mark.parametrize("state", ["FOO", "error", "DELIVERED,X"])
+async def test_a_state_that_there_is_none_of_is_refused(caller: Caller, state: str):
+    """400 that names it: an empty page would look as if nothing had failed."""
+    answer = await caller.ask("GET", f"/v2/logs?state={state}")
+    assert answer.status == 400
+    assert f"state: '{state.rpartition(',')[2]}'" in str(answer.json)
+
+
 async def test_a_page_of_large_bodies_ends_early(engine: Embedded, caller: Caller):
     """A page holds 32 MiB and a little at the most; its cursor leads to the rest."""
     for _ in range(5):

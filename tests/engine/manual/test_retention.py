@@ -43,6 +43,27 @@ async def test_a_finished_message_is_forgotten_with_its_log(engine: Embedded, ca
     assert await caller.logs(label="old") == []
 
 
+async def test_an_idle_engine_forgets_as_well(engine: Embedded, caller: Caller, settled: dict):
+    """What has had its time goes within a minute of it, though nothing else happens: messages, and dead letters."""
+    await engine.advance(7 * DAY_MS - 10_000)
+    assert len(await caller.dead_letters()) == 1
+    await engine.advance(70_000)
+    assert await caller.dead_letters() == []
+    assert len(await caller.logs(messageId=settled["fine"])) == 3
+    await engine.advance(7 * DAY_MS)
+    assert await caller.logs(label="old") == []
+
+
+async def test_what_was_taken_back_is_forgotten_as_well(engine: Embedded, caller: Caller):
+    """An engine on which messages are only cancelled does not fill up."""
+    taken = await caller.publish(FINE, delay="1h")
+    await caller.ask("DELETE", f"/v2/messages/{taken}")
+    await engine.advance(3_600_000)
+    assert (await caller.states(taken))[-1] == "CANCELED"
+    await engine.advance(14 * DAY_MS + 70_000)
+    assert await caller.logs() == []
+
+
 async def test_a_pending_message_is_kept(engine: Embedded, caller: Caller, settled: dict):
     """However old, what was not delivered yet is neither forgotten nor hidden."""
     await engine.advance(100 * DAY_MS)
