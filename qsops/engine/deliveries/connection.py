@@ -24,9 +24,13 @@ _FRAMED: Final = frozenset({b"content-length", b"transfer-encoding"})
 
 
 class Connection(asyncio.Protocol):
-    """Carries one exchange at a time; ``reusable`` says whether another may follow."""
+    """Carries one exchange at a time; ``reusable`` says whether another may follow.
+
+    ``heard``: at least one byte came in the latest exchange.
+    """
 
     def __init__(self) -> None:
+        self.heard = False
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._answered: asyncio.Future[Outcome] | None = None
@@ -45,6 +49,7 @@ class Connection(asyncio.Protocol):
 
         :raises ConnectionError: when the connection ends before the answer does, or what comes is no HTTP.
         """
+        self.heard = False
         if self._transport is None or self._closed:
             raise ConnectionResetError("connection closed")
         self._clear()
@@ -72,6 +77,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._answered is None or self._answered.done():
             return self.close()  # nobody asked
+        self.heard = True
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:

@@ -38,8 +38,10 @@ class _Place:
 class PlainDeliveries:
     """Delivers to ``http://`` URLs; as many connections are kept open and unused as ``idle`` says.
 
-    How many are under way is the caller's business. A request is never sent twice: a connection that ends under it is
-    an outcome, whatever the destination had read of it by then.
+    How many are under way is the caller's business. A request is sent once, with one exception: if a kept connection
+    ends before a byte of an answer, its destination was most likely about to hang up and never read the request, which
+    is sent once more, on a fresh connection. Any other connection that ends under it is an outcome, whatever the
+    destination had read by then.
     """
 
     def __init__(self, idle: int, places: Places) -> None:
@@ -53,11 +55,14 @@ class PlainDeliveries:
     async def __call__(self, delivery: Delivery) -> Outcome:
         place = _place(delivery.url)
         request = _head(delivery, place) + delivery.body
-        connection = self._take(place) or await self._connect(place)
-        outcome = await connection.exchange(request)
-        if connection.reusable:
-            self._keep(place, connection)
-        return outcome
+        kept = self._take(place)
+        if kept is not None:
+            try:
+                return await self._exchange(kept, place, request)
+            except ConnectionError:
+                if kept.heard:
+                    raise
+        return await self._exchange(await self._connect(place), place, request)
 
     def close(self) -> None:
         """Hang up all that is kept."""
@@ -65,12 +70,23 @@ class PlainDeliveries:
             self._sweeping.cancel()
         self._hang_up(before_s=math.inf)
 
+    async def _exchange(self, connection: Connection, place: _Place, request: bytes) -> Outcome:
+        outcome = await connection.exchange(request)
+        if connection.reusable:
+            self._keep(place, connection)
+        return outcome
+
     def _take(self, place: _Place) -> Connection | None:
         kept = self._idle.get((place.host, place.port))
+        if not kept:
+            return None
+        since_s = asyncio.get_running_loop().time() - KEEP_ALIVE_S
         while kept:
-            _, connection = kept.pop()
+            put_back_s, connection = kept.pop()
             self._idle_count -= 1
-            if connection.reusable:
+            if put_back_s <= since_s:
+                connection.close()
+            elif connection.reusable:
                 return connection
         return None
 

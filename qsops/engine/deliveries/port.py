@@ -14,9 +14,9 @@ __all__ = ["CONNECT_TIMEOUT_S", "KEEP_ALIVE_S", "RESPONSE_LIMIT", "Deliver", "De
 #: Of an answer's body this much is kept, for the log, the callbacks and the DLQ.
 RESPONSE_LIMIT: Final = 1024 * 1024
 CONNECT_TIMEOUT_S: Final = 10.0
-#: A connection lies unused this long: under the five seconds after which common servers hang up, since what is sent
-#: into a closing connection fails. It may lie twice as long before it is looked at again.
-KEEP_ALIVE_S: Final = 2.0
+#: A connection that lay unused this long is not used again: common servers hang up after two to five seconds, and what
+#: is sent into a closing connection has to be sent anew. It may lie twice as long before it is closed.
+KEEP_ALIVE_S: Final = 1.5
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import pytest
 
 from qsops.engine.core.attempts import Outcome
-from qsops.engine.deliveries.port import RESPONSE_LIMIT, Delivery
+from qsops.engine.deliveries.places import Places
+from qsops.engine.deliveries.port import KEEP_ALIVE_S, RESPONSE_LIMIT, Deliver, Delivery
 from qsops.engine.deliveries.socket import SocketDeliveries
+from qsops.engine.deliveries.tls import TlsDeliveries
 
+Over = Callable[[int], AbstractAsyncContextManager[Deliver]]
 BOUND_S = 10
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -23,9 +26,13 @@ class Wire:
     url: str = ""
     heads: list[bytes] = field(default_factory=list)
     connections: int = 0
+    talks: set[asyncio.Task] = field(default_factory=set)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        talk = asyncio.current_task()
+        assert talk is not None
+        self.talks.add(talk)
         try:
             while self.answers:
                 self.heads.append(await reader.readuntil(b"\r\n\r\n"))
@@ -35,23 +42,34 @@ class Wire:
                 writer.write(answer)
                 if b"close" in answer:
                     break
-        except asyncio.IncompleteReadError:
+        except (asyncio.IncompleteReadError, ConnectionError):
             pass  # the client has gone
         writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
 
 
 @asynccontextmanager
-async def wire(*answers: bytes | None) -> AsyncIterator[tuple[Wire, Callable]]:
+async def wire(*answers: bytes | None, over: Over = SocketDeliveries) -> AsyncIterator[tuple[Wire, Callable]]:
     talk = Wire([*answers])
     server = await asyncio.start_server(talk.serve, "127.0.0.1", 0)
     talk.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    async with server, SocketDeliveries(connections=4) as deliver:
+    async with server, over(4) as deliver:
 
         async def send(path: str = "/", headers: tuple = (), method: str = "GET") -> Outcome:
             async with asyncio.timeout(BOUND_S):
                 return await deliver(Delivery(method, talk.url + path, headers, b"", BOUND_S))
 
         yield talk, send
+    await asyncio.gather(*talk.talks)
+
+
+@asynccontextmanager
+async def aiohttp_s(connections: int) -> AsyncIterator[TlsDeliveries]:
+    """The client that is for TLS, which speaks without it as well."""
+    deliver = TlsDeliveries(connections, Places())
+    yield deliver
+    await deliver.aclose()
 
 
 WHOLE = {
@@ -93,7 +111,7 @@ async def test_a_broken_answer_is_an_outcome(name: str):
         outcome = await send()
     assert (outcome.status, outcome.delivered) == (0, False)
     assert outcome.error
-    assert len(talk.heads) == 1, "no request is sent twice"
+    assert len(talk.heads) == 1, "on a fresh connection no request is sent twice"
 
 
 async def test_a_connection_is_kept():
@@ -108,6 +126,59 @@ async def test_a_connection_that_is_closed_is_not_used_again():
     closing = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
     async with wire(closing, closing) as (talk, send):
         assert [(await send()).body for _ in range(2)] == [b"ok"] * 2
+        assert talk.connections == 2
+
+
+@pytest.mark.parametrize("over", [SocketDeliveries, aiohttp_s])
+async def test_a_connection_that_closes_as_it_is_used_costs_no_attempt(over: Over):
+    """A destination hung up on a kept connection before a byte of its answer: once more, on a fresh one."""
+    async with wire(OK, None, OK, OK, over=over) as (talk, send):
+        for _ in range(3):
+            outcome = await send(method="POST")
+            assert (outcome.body, outcome.error) == (b"ok", None)
+        assert len(talk.heads) == 4
+
+
+@pytest.mark.parametrize("over", [SocketDeliveries, aiohttp_s])
+async def test_a_request_is_sent_once_more_at_most(over: Over):
+    """A fresh connection that closes without an answer is an outcome, also after a kept one that did."""
+    async with wire(OK, None, None, OK, over=over) as (talk, send):
+        assert (await send(method="POST")).body == b"ok"
+        outcome = await send(method="POST")
+        assert outcome.status == 0
+        assert "without an answer" in outcome.error or "Server disconnected" in outcome.error
+        assert len(talk.heads) == 3
+
+
+@pytest.mark.parametrize("over", [SocketDeliveries, aiohttp_s])
+@pytest.mark.parametrize("name", ["no HTTP", "half a body", "half of the chunks"])
+async def test_a_request_that_was_answered_is_not_sent_again(name: str, over: Over):
+    """On a kept connection, too: once an answer has begun the destination has had its attempt."""
+    async with wire(OK, BROKEN[name], OK, over=over) as (talk, send):
+        assert (await send(method="POST")).body == b"ok"
+        assert (await send(method="POST")).status == 0
+        assert (talk.connections, len(talk.heads)) == (1, 2)
+
+
+@pytest.mark.parametrize("name", ["half a head", "another protocol"])
+async def test_the_first_byte_is_the_beginning_of_an_answer(name: str):
+    """Over plain HTTP not even what never becomes a head is taken for a connection that was about to close."""
+    async with wire(OK, BROKEN[name], OK) as (talk, send):
+        assert (await send()).body == b"ok"
+        assert (await send()).status == 0
+        assert (talk.connections, len(talk.heads)) == (1, 2)
+
+
+async def test_a_connection_that_lay_too_long_is_not_used(monkeypatch: pytest.MonkeyPatch):
+    """Its destination may be about to hang up, even if nobody has come by yet to close it."""
+    loop = asyncio.get_running_loop()
+    async with wire(OK, OK, OK) as (talk, send):
+        await send()
+        await send()
+        assert talk.connections == 1
+        later_s = loop.time() + KEEP_ALIVE_S
+        monkeypatch.setattr(loop, "time", lambda: later_s)
+        assert (await send()).body == b"ok"
         assert talk.connections == 2
 
 
