@@ -54,8 +54,10 @@ def _read(value: Any, read: Callable[[Item], T]) -> T | ItemError:
 
 def _item(value: Any) -> Item:
     # What JSON makes is a dict; to ask for a Mapping takes longer than all the rest.
-    if not isinstance(value, dict) or not text(value.get("destination")):
-        raise Rejected(400, texts.invalid_body("a message of a batch is an object with a destination"))
+    if not isinstance(value, dict):
+        raise Rejected(400, texts.invalid_field("message", value, "one of a batch is an object with a destination"))
+    if not text(value.get("destination")):
+        raise Rejected(400, texts.invalid_field("destination", value.get("destination"), "it is a URL or a group"))
     body, queue = _text_or_null(value, "body"), _text_or_null(value, "queue")
     destination, headers = value["destination"], _headers(value.get("headers"))
     try:

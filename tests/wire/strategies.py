@@ -42,6 +42,7 @@ WORDS = st.text(
 LINES = st.text(st.characters(codec="latin-1", exclude_categories=["Cc", "Cf"]), max_size=12).map(str.strip)
 COUNTS = st.integers(0, 10**12)
 SMALL = st.integers(0, 10**6)
+TIMEOUTS_S = st.integers(1, 10**6)
 MOMENTS_MS = st.integers(0, 2**45)
 BODIES = st.binary(max_size=40)
 TEXT_BODIES = st.text(st.characters(exclude_categories=["Cs"]), max_size=20).map(str.encode)
@@ -85,7 +86,7 @@ CALLBACKS = st.builds(
     headers=SINGLE_HEADERS,
     retries=maybe(SMALL),
     retry_delay=maybe(st.just("1000 * (1 + retried)")),
-    timeout_s=maybe(SMALL),
+    timeout_s=maybe(TIMEOUTS_S),
     delay_s=maybe(SMALL),
 )
 
@@ -103,7 +104,7 @@ def publishes(bodies=BODIES):
         ),
         delay_s=maybe(SMALL),
         not_before_s=maybe(COUNTS),
-        timeout_s=maybe(SMALL),
+        timeout_s=maybe(TIMEOUTS_S),
         retries=maybe(SMALL),
         retry_delay=maybe(st.just("pow(2, retried) * 1000")),
         callback=maybe(CALLBACKS),
@@ -264,7 +265,7 @@ SCHEDULES = st.builds(
         method=METHODS,
         headers=HEADERS,
         delay_s=maybe(SMALL),
-        timeout_s=maybe(SMALL),
+        timeout_s=maybe(TIMEOUTS_S),
         retries=SMALL,
         retry_delay=maybe(st.just("1000")),
         callback=maybe(SHOWN_CALLBACKS),

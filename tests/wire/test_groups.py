@@ -116,7 +116,7 @@ def test_default_headers_are_texts_or_lists():
         ({"Upstash-Cron": "* * * * *"}, texts.CRON_ON_PUBLISH),
         (
             {"Upstash-Forward-X": "1\r\nY: 2"},
-            texts.invalid_header("X", "1\r\nY: 2", "a header has a name, and one line as its value"),
+            texts.invalid_header("Upstash-Forward-X", "1\r\nY: 2", "a header has a name, and one line as its value"),
         ),
         (
             {"Upstash-Label": "\ud800"},

@@ -66,9 +66,14 @@ def test_each_option_has_its_field(name: str, value: str, field: str, expected: 
     ("name", "value", "why"),
     [
         ("Upstash-Method", "BREW", "it is one of GET, POST, PUT, PATCH, DELETE"),
-        ("Upstash-Delay", "10", "'10' is no duration; write <number><s|m|h|d>, e.g. 90s or 1d10h30m"),
+        ("Upstash-Delay", "10", "it is no duration; write <number><s|m|h|d>, e.g. 90s or 1d10h30m"),
         ("Upstash-Not-Before", "soon", "it is a whole number, 0 or more"),
-        ("Upstash-Timeout", "-1s", "'-1s' is no duration; write <number><s|m|h|d>, e.g. 90s or 1d10h30m"),
+        ("Upstash-Timeout", "-1s", "it is no duration; write <number><s|m|h|d>, e.g. 90s or 1d10h30m"),
+        ("Upstash-Timeout", "0s", "it is at least 1s"),
+        ("Upstash-Callback-Timeout", "0s", "it is at least 1s"),
+        ("Upstash-Callback-Retries", "x", "it is a whole number, 0 or more"),
+        ("Upstash-Failure-Callback-Method", "x", "it is one of GET, POST, PUT, PATCH, DELETE"),
+        ("Upstash-Failure-Callback-Delay", "x", "it is no duration; write <number><s|m|h|d>, e.g. 90s or 1d10h30m"),
         ("Upstash-Retries", "-1", "it is a whole number, 0 or more"),
         ("Upstash-Retries", "2.5", "it is a whole number, 0 or more"),
         ("Upstash-Content-Based-Deduplication", "maybe", "it is true or false"),
@@ -77,7 +82,7 @@ def test_each_option_has_its_field(name: str, value: str, field: str, expected: 
     ],
 )
 def test_an_option_that_cannot_be_read_is_named(name: str, value: str, why: str):
-    """A 400 names the header, its value and what it should be."""
+    """A 400 names the header, its value and what it should be; of a callback's options, too, without its URL."""
     assert refusal((name, value)) == texts.invalid_header(name, value, why)
 
 
@@ -141,7 +146,7 @@ def test_a_header_cannot_smuggle_another(name: str, value: str):
     why = "a header has a name, and one line as its value"
     for prefix in ("Upstash-Forward-", "Upstash-Callback-Forward-"):
         callback = ("Upstash-Callback", URL)
-        assert refusal(callback, (f"{prefix}{name}", value)) == texts.invalid_header(name, value, why)
+        assert refusal(callback, (f"{prefix}{name}", value)) == texts.invalid_header(f"{prefix}{name}", value, why)
 
 
 def test_callbacks_have_options_of_their_own():

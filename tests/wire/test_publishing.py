@@ -118,9 +118,9 @@ def test_one_bad_item_does_not_stop_the_others():
 @pytest.mark.parametrize(
     ("item", "why"),
     [
-        ("text", "a message of a batch is an object with a destination"),
-        ({"destination": None}, "a message of a batch is an object with a destination"),
-        ({"destination": ""}, "a message of a batch is an object with a destination"),
+        ("text", "message: 'text': one of a batch is an object with a destination"),
+        ({"destination": None}, "destination: 'None': it is a URL or a group"),
+        ({"destination": ""}, "destination: '': it is a URL or a group"),
         ({"destination": "g", "body": {}}, "the body of a batch's message is a string"),
         ({"destination": "g", "queue": 7}, "the queue of a batch's message is a string"),
         ({"destination": "g", "headers": []}, "the headers of a batch's message are an object"),

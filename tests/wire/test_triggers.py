@@ -46,7 +46,7 @@ def test_a_run_starts_at_a_url():
     assert parse_batch_trigger(Request("POST", "/v2/batch/trigger", body=body)) == [
         ItemError(texts.INVALID_SCHEME),
         Trigger(Publish(URL), "wfr_1"),
-        ItemError(texts.invalid_body("a message of a batch is an object with a destination")),
+        ItemError(texts.invalid_field("message", 1, "one of a batch is an object with a destination")),
     ]
 
 

@@ -9,10 +9,16 @@ from typing import Final
 from qsops.errors import Rejected
 from qsops.models import DEFAULT_METHOD, Callback, Headers
 from qsops.wire import texts
-from qsops.wire.durations import format_duration, parse_duration
+from qsops.wire.durations import format_duration
 from qsops.wire.options.forwarding import decode_forwarded
 from qsops.wire.options.reading import Readers, read_all
-from qsops.wire.options.values import decode_method, decode_text, decode_whole
+from qsops.wire.options.values import (
+    decode_duration,
+    decode_expression,
+    decode_method,
+    decode_timeout,
+    decode_whole,
+)
 
 __all__ = ["CALLBACK", "CALLBACK_OPTIONS", "FAILURE_CALLBACK", "decode_callback", "encode_callback"]
 
@@ -22,9 +28,9 @@ FAILURE_CALLBACK: Final = "Upstash-Failure-Callback"
 _READERS: Final[Readers] = {
     "method": ("method", decode_method),
     "retries": ("retries", decode_whole),
-    "retry-delay": ("retry_delay", decode_text),
-    "timeout": ("timeout_s", parse_duration),
-    "delay": ("delay_s", parse_duration),
+    "retry-delay": ("retry_delay", decode_expression),
+    "timeout": ("timeout_s", decode_timeout),
+    "delay": ("delay_s", decode_duration),
 }
 #: The rest of the header of each option of a callback, of either kind.
 CALLBACK_OPTIONS: Final = tuple(
@@ -55,14 +61,17 @@ def encode_callback(header: str, callback: Callback | None) -> Headers:
 
 
 def decode_callback(header: str, options: Mapping[str, str], headers: Headers) -> Callback | None:
-    """The callback of ``header``. Its options mean nothing without it, and those that are not known are passed over.
+    """The callback of ``header``.
+
+    Its options mean nothing without it, but are read; those that are not known are passed over.
 
     :raises Rejected: 400 for a value that cannot be read.
     """
+    forwarded = decode_forwarded(headers, f"{header}-Forward-")
+    fields = read_all(options, _READERS, f"{header.lower()}-")
     url = options.get(header.lower())
     if url is None:
         return None
     if not url.startswith(("http://", "https://")):
         raise Rejected(400, texts.invalid_header(header, url, "add http:// or https://"))
-    forwarded = decode_forwarded(headers, f"{header}-Forward-")
-    return Callback(url, headers=forwarded, **read_all(options, _READERS, f"{header.lower()}-"))
+    return Callback(url, headers=forwarded, **fields)

@@ -59,7 +59,9 @@ def decode_forwarded(headers: Headers, prefix: str = _FORWARD) -> Headers:
     :raises Rejected: 400, for a name or value that is no header.
     """
     lowered = prefix.lower()
-    return tuple(_header(name[len(prefix) :], value) for name, value in headers if name.lower().startswith(lowered))
+    return tuple(
+        _header(name[len(prefix) :], value, prefix) for name, value in headers if name.lower().startswith(lowered)
+    )
 
 
 def decode_content_type(headers: Headers) -> Headers:
@@ -84,8 +86,13 @@ def decode_everything(headers: Headers) -> Headers:
     )
 
 
-def _header(name: str, value: str) -> tuple[str, str]:
-    """The items of a batch are JSON: a line break in one would be a second header for the destination."""
+def _header(name: str, value: str, prefix: str = "") -> tuple[str, str]:
+    """The items of a batch are JSON: a line break in one would be a second header for the destination.
+
+    ``prefix`` is told with the name, as the publisher wrote it.
+    """
     if not HEADER_NAME.fullmatch(name) or NOT_IN_A_VALUE.search(value):
-        raise Rejected(400, texts.invalid_header(name, value, "a header has a name, and one line as its value"))
+        raise Rejected(
+            400, texts.invalid_header(f"{prefix}{name}", value, "a header has a name, and one line as its value")
+        )
     return canonical(name), value.strip(" \t")

@@ -10,7 +10,7 @@ from typing import Any, Final
 from qsops.errors import Rejected
 from qsops.models import FlowControl, Headers, Publish
 from qsops.wire import texts
-from qsops.wire.durations import format_duration, parse_duration
+from qsops.wire.durations import format_duration
 from qsops.wire.http import canonical
 from qsops.wire.options import values
 from qsops.wire.options.callbacks import (
@@ -45,11 +45,11 @@ _SHARED: Final = (OPTION_PREFIX, "content-type")
 
 _READERS: Final[Readers] = {
     "method": ("method", values.decode_method),
-    "delay": ("delay_s", parse_duration),
+    "delay": ("delay_s", values.decode_duration),
     "not-before": ("not_before_s", values.decode_whole),
-    "timeout": ("timeout_s", parse_duration),
+    "timeout": ("timeout_s", values.decode_timeout),
     "retries": ("retries", values.decode_whole),
-    "retry-delay": ("retry_delay", values.decode_text),
+    "retry-delay": ("retry_delay", values.decode_expression),
     "deduplication-id": ("deduplication_id", values.decode_deduplication_id),
     "content-based-deduplication": ("content_based_deduplication", values.decode_flag),
     "label": ("labels", values.decode_labels),
@@ -103,7 +103,7 @@ def encode_options(publish: Publish) -> Headers:
 def decode_options(destination: str, headers: Headers, body: bytes = b"", query: str = "") -> Publish:
     """The message to ``destination`` that ``headers``, and ``upstash-…`` parameters of ``query``, ask for.
 
-    Options that are not known are passed over. The destination and the retry-delay expression are carried as they are.
+    Options that are not known are passed over. The destination is carried as it is.
 
     :raises Rejected: 400, naming the header and its value; for ``Upstash-Cron``, too, which makes a schedule.
     """

@@ -7,6 +7,7 @@ from typing import Final
 
 from qsops.errors import Rejected
 from qsops.models import FlowControl
+from qsops.retry import compile_expression
 from qsops.wire import texts
 from qsops.wire.durations import format_duration, parse_duration
 from qsops.wire.names import LABELS_LIMIT, NAME_LIMIT, bounded, check_name
@@ -15,13 +16,15 @@ __all__ = [
     "LONGEST_PERIOD_S",
     "METHODS",
     "decode_deduplication_id",
+    "decode_duration",
+    "decode_expression",
     "decode_flag",
     "decode_flow_limits",
     "decode_labels",
     "decode_method",
     "decode_queue",
     "decode_redact",
-    "decode_text",
+    "decode_timeout",
     "decode_whole",
     "encode_flow_limits",
 ]
@@ -36,9 +39,26 @@ _WHOLE: Final = re.compile(r"[0-9]{1,15}")
 _REDACT: Final = re.compile(r"(body)|headers?(\[[^\[\],]+\])?", re.IGNORECASE)
 
 
-def decode_text(value: str) -> str:
-    """Any text."""
+def decode_expression(value: str) -> str:
+    """The expression of a retry's delay, as it is spelled."""
+    compile_expression(value)
     return value
+
+
+def decode_duration(value: str) -> int:
+    """Seconds; the fault is told without the value, which stands before it."""
+    try:
+        return parse_duration(value)
+    except ValueError as error:
+        raise ValueError(str(error).replace(repr(value[:100]), "it", 1)) from None
+
+
+def decode_timeout(value: str) -> int:
+    """Seconds, at least one: without any, each attempt would fail before it was made."""
+    seconds = decode_duration(value)
+    if seconds < 1:
+        raise ValueError("it is at least 1s")
+    return seconds
 
 
 def decode_method(value: str) -> str:
