@@ -15,7 +15,6 @@ from qsops.engine.face.router import Face
 from qsops.engine.texts import INTERNAL_ERROR
 from qsops.errors import OutcomeUnknown, Rejected, Unreachable
 from qsops.models import Headers
-from qsops.wire import texts
 from qsops.wire.header_text import from_wire, headers_from_wire, to_wire
 from qsops.wire.http import Request, Response, header
 
@@ -41,7 +40,7 @@ def asgi_app(face: Face, names: guard.Names = guard.LOOPBACK) -> AsgiApp:
             guard.check(head.headers, names, _address(scope["server"]))
             if not face.is_public(head):
                 face.authenticate(head)
-            body = await _body(receive, head.headers, face.body_limit(head))
+            body = await _body(receive, head.headers, *face.body_limit(head))
         except Rejected as error:
             return await _answer_unread(receive, send, of_rejection(error))
         if body is None:
@@ -75,14 +74,15 @@ def _head(scope: MutableMapping[str, Any]) -> Request:
     return Request(scope["method"], from_wire(scope["raw_path"]), from_wire(scope["query_string"]), headers)
 
 
-async def _body(receive: Any, headers: Headers, limit: int) -> bytes | None:
+async def _body(receive: Any, headers: Headers, limit: int, too_large: str) -> bytes | None:
     """The body; None if the client has gone before its end.
 
-    :raises Rejected: 413, when it is longer than ``limit`` by what it says of itself, or by what has come.
+    :raises Rejected: 413, ``too_large``, when it is longer than ``limit`` by what it says of itself, or by what has
+        come.
     """
     told = header(headers, "Content-Length")
     if told is not None and told.isdecimal() and int(told) > limit:
-        raise Rejected(413, texts.body_too_large(limit))
+        raise Rejected(413, too_large)
     body = bytearray()
     while True:
         message = await receive()
@@ -90,7 +90,7 @@ async def _body(receive: Any, headers: Headers, limit: int) -> bytes | None:
             return None
         body += message.get("body", b"")
         if len(body) > limit:
-            raise Rejected(413, texts.body_too_large(limit))
+            raise Rejected(413, too_large)
         if not message.get("more_body", False):
             return bytes(body)
 

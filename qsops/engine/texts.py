@@ -86,6 +86,6 @@ def too_many_notifications(event: str, limit: int) -> str:
     return f"too many notifications of event {event[:100]!r} are saved for this run, limit: {limit}"
 
 
-def unusable_url(why: str) -> str:
+def unusable_url(url: str, why: str) -> str:
     """A destination that nothing can be sent to."""
-    return f"invalid destination url: {why}"
+    return f"invalid destination url: {url[:100]!r}: {why}"

@@ -9,12 +9,11 @@ import re
 from dataclasses import replace
 from functools import lru_cache
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
-from qsops import retry
 from qsops.engine.core.bounds import check_headers
 from qsops.engine.plans import Plan
-from qsops.engine.texts import DELAYED_CALLBACK, unusable_url
+from qsops.engine.texts import DELAYED_CALLBACK, LLM_IS_GONE, unusable_url
 from qsops.errors import Rejected
 from qsops.models import DEFAULT_RETRIES, Callback, Endpoint, Message, Publish
 from qsops.wire import texts
@@ -24,11 +23,14 @@ from qsops.wire.names import is_name
 __all__ = ["admit", "check_destination", "check_size"]
 
 _SCHEMES: Final = ("http", "https")
+_NO_SCHEME: Final = "it is neither http:// nor https://"
+#: Where the hosted LLM was: neither a URL nor the name of a group.
+_LLM: Final = "api/llm"
 #: Nothing in a destination may end the request line, or hide in it.
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x20\x7f]")
 _URL_LIMIT: Final = 8_000
-#: What nearly every URL looks like: nothing in it needs a closer look, or another spelling.
-_PLAIN: Final = re.compile(r"https?://[a-z0-9-]+(?:\.[a-z0-9-]+)*(?:/[!-\"$-~]{0,2000})?")
+#: What nearly every URL looks like: nothing in it needs a closer look, or another spelling. No host is longer.
+_PLAIN: Final = re.compile(r"https?://[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){0,9}(?:/[!-\"$-~]{0,2000})?")
 _KEPT: Final = 1_024
 
 
@@ -44,14 +46,12 @@ def admit(
 ) -> Message:
     """The message that ``publish`` asks for; with ``endpoint``, the one for that endpoint of the group it names.
 
-    :raises Rejected: 400 or 404 for a destination, expression or callback that cannot work, 412 over a limit of
+    :raises Rejected: 400, 404 or 410 for a destination or callback that cannot work, 412 over a limit of
         ``plan``, 431 over those of headers; the text names the value.
     """
     url = check_destination(publish.destination if endpoint is None else endpoint.url)
     callback = _reported("Upstash-Callback", publish.callback, plan)
     failure_callback = _reported("Upstash-Failure-Callback", publish.failure_callback, plan)
-    if publish.retry_delay is not None:
-        _check_expression("Upstash-Retry-Delay", publish.retry_delay)
     not_before_ms = _not_before_ms(publish, now_ms)
     _check_limits(plan, publish.retries, publish.timeout_s, (not_before_ms - now_ms) / 1000)
     check_headers(publish)
@@ -92,32 +92,35 @@ def check_size(publish: Publish, plan: Plan) -> None:
 def check_destination(url: str) -> str:
     """``url`` as it is called and signed: the signature names the URL that its receiver will see.
 
-    :raises Rejected: 400 for one that nothing can be sent to, 404 for a name where there is no such URL group.
+    :raises Rejected: 400 for one that nothing can be sent to, 404 for a name where there is no such URL group, 410 for
+        the hosted LLM.
     """
     if _PLAIN.fullmatch(url):
         return url
     if "://" not in url and is_name(url):
         raise Rejected(404, texts.url_group_not_found(url))
+    if unquote(url.partition("?")[0]).rstrip("/") == _LLM:
+        raise Rejected(410, LLM_IS_GONE)
     why = _fault(url)
     if why is not None:
-        raise Rejected(400, why)
+        raise Rejected(400, texts.INVALID_SCHEME if why == _NO_SCHEME else unusable_url(url, why))
     return spelled(url)
 
 
 def _fault(url: str) -> str | None:
     """Why nothing can be sent to ``url``."""
     if len(url) > _URL_LIMIT:
-        return unusable_url(f"it has over {_URL_LIMIT} characters")
+        return f"it has over {_URL_LIMIT} characters"
     if _UNPRINTABLE.search(url):
-        return unusable_url("it holds a space or an unprintable character, write it percent-encoded")
+        return "it holds a space or an unprintable character, write it percent-encoded"
     try:
         place = urlsplit(url)
         host, port = place.hostname, place.port
     except ValueError as error:
-        return unusable_url(str(error))
+        return str(error)
     if place.scheme not in _SCHEMES:
-        return texts.INVALID_SCHEME
-    return None if host and port != 0 else unusable_url("it names no host, or port 0")
+        return _NO_SCHEME
+    return None if host and port != 0 else "it names no host, or port 0"
 
 
 def _reported(name: str, callback: Callback | None, plan: Plan) -> Callback | None:
@@ -135,16 +138,7 @@ def _as_called(name: str, callback: Callback) -> Callback:
         raise Rejected(400, texts.invalid_header(name, callback.url, why))
     if callback.delay_s:  # refused by the service since March 2025 (reference, section 3)
         raise Rejected(400, DELAYED_CALLBACK)
-    if callback.retry_delay is not None:
-        _check_expression(f"{name}-Retry-Delay", callback.retry_delay)
     return replace(callback, url=spelled(callback.url))
-
-
-def _check_expression(name: str, text: str) -> None:
-    try:
-        retry.compile_expression(text)
-    except ValueError as error:
-        raise Rejected(400, texts.invalid_header(name, text, str(error))) from error
 
 
 def _not_before_ms(publish: Publish, now_ms: int) -> int:

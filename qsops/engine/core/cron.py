@@ -134,7 +134,7 @@ def compile_cron(text: str) -> Cron:
 
     ``CRON_TZ=Europe/Berlin`` and a space before them set another zone. At most ``MAX_LENGTH`` characters.
 
-    :raises ValueError: naming the text, the fault and where it stands; for a day that no month has, too.
+    :raises ValueError: naming the fault and where it stands, not the text; for a day that no month has, too.
     """
     told = text.strip()
     if len(told) > MAX_LENGTH:
@@ -147,9 +147,7 @@ def compile_cron(text: str) -> Cron:
         CronSim(wanted, datetime(2000, 1, 1))
     except CronSimError:
         # Each field has been looked at, so it is the day: the one check that needs several fields.
-        raise ValueError(f"cron {told!r}: no month it names has such a day, so it would never fall due") from None
-    except ValueError as error:
-        raise ValueError(f"cron {told!r}: {error}") from None
+        raise ValueError("no month it names has such a day, so it would never fall due") from None
     return cron
 
 

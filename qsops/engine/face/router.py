@@ -75,13 +75,19 @@ class Face:
             raise Rejected(403, texts.READ_ONLY_TOKEN)
         return account
 
-    def body_limit(self, request: Request) -> int:
-        """How large a body ``request`` may have, in bytes: a batch holds many messages, any other at most one."""
-        most = self._engine.plan.message_bytes
-        for route in ROUTES:
-            if route.method == request.method and route.pattern.fullmatch(request.path):
-                return route.body_limit if route.body_limit > MESSAGE_LIMIT else min(route.body_limit, most)
-        return BODY_LIMIT
+    def body_limit(self, request: Request) -> tuple[int, str]:
+        """How large a body ``request`` may have, in bytes, and what is said of a larger one.
+
+        A batch holds many messages, any other request that sends at most one.
+        """
+        limit = next(
+            (one.body_limit for one in ROUTES if one.method == request.method and one.pattern.fullmatch(request.path)),
+            BODY_LIMIT,
+        )
+        if limit == MESSAGE_LIMIT:
+            most = self._engine.plan.message_bytes
+            return most, texts.quota_exceeded("maxMessageSize", most)
+        return limit, texts.body_too_large(limit)
 
     def _count(self, request: Request, account: Account) -> Headers:
         if request.path.startswith(OWN_PATHS) or not is_counted(request.method, request.path):

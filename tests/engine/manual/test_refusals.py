@@ -17,10 +17,14 @@ DAY_S = 86_400
         ("mailto:me@shop.test", 400, texts.INVALID_SCHEME),
         ("my-group", 404, texts.url_group_not_found("my-group")),
         ("example.com", 404, texts.url_group_not_found("example.com")),
-        ("https://", 400, own_texts.unusable_url("it names no host, or port 0")),
-        ("https://shop.test:99999/", 400, own_texts.unusable_url("Port out of range 0-65535")),
-        ("https://[::1/", 400, own_texts.unusable_url("Invalid IPv6 URL")),
-        ("https://shop.test/" + "a" * 8_000, 400, own_texts.unusable_url("it has over 8000 characters")),
+        ("https://", 400, own_texts.unusable_url("https://", "it names no host, or port 0")),
+        ("http://a:0/x", 400, own_texts.unusable_url("http://a:0/x", "it names no host, or port 0")),
+        ("https://a.test:99999/", 400, own_texts.unusable_url("https://a.test:99999/", "Port out of range 0-65535")),
+        ("https://[::1/", 400, own_texts.unusable_url("https://[::1/", "Invalid IPv6 URL")),
+        (f"{URL}/{'a' * 8_000}", 400, own_texts.unusable_url(f"{URL}/{'a' * 8_000}", "it has over 8000 characters")),
+        (f"http://{'a' * 9_000}", 400, own_texts.unusable_url(f"http://{'a' * 9_000}", "it has over 8000 characters")),
+        ("api%2Fllm", 410, own_texts.LLM_IS_GONE),
+        ("api/llm", 410, own_texts.LLM_IS_GONE),
     ],
 )
 async def test_a_destination_that_cannot_work(caller: Caller, destination: str, status: int, error: str):
@@ -36,7 +40,7 @@ async def test_a_destination_that_would_break_the_request(caller: Caller, destin
     """A batch may carry any text as a destination; what would end the request line is refused."""
     (answer,) = (await caller.ask("POST", "/v2/batch", [{"destination": destination}])).json
     assert answer["error"] == own_texts.unusable_url(
-        "it holds a space or an unprintable character, write it percent-encoded"
+        destination, "it holds a space or an unprintable character, write it percent-encoded"
     )
 
 
@@ -65,6 +69,10 @@ async def test_a_destination_that_would_break_the_request(caller: Caller, destin
         ({"flow_control_key": "k"}, 400, "Upstash-Flow-Control-Value"),
         ({"flow_control_key": "k", "flow_control_value": "rate=none"}, 400, "rate=none"),
         ({"queue_name": "a b"}, 400, "a b"),
+        ({"timeout": "0s"}, 400, texts.invalid_header("Upstash-Timeout", "0s", "it is at least 1s")),
+        ({"callback_retries": "x"}, 400, "Upstash-Callback-Retries: 'x'"),
+        ({"failure_callback_timeout": "x"}, 400, "Upstash-Failure-Callback-Timeout: 'x'"),
+        ({"callback_retry_delay": "x("}, 400, "Upstash-Callback-Retry-Delay: 'x('"),
         ({"cron": "* * * * *"}, 400, texts.CRON_ON_PUBLISH),
         ({"delay": "366d"}, 412, texts.quota_exceeded("maxDelay", 365 * DAY_S)),
         ({"retries": "1000"}, 412, texts.quota_exceeded("maxRetries", 999)),
@@ -143,6 +151,7 @@ async def test_a_batch_that_is_no_array(caller: Caller, body: bytes):
         {"destination": 5},
         {"destination": URL, "body": {"a": 1}},
         {"destination": URL, "headers": 3},
+        {"destination": "api/llm"},
     ],
 )
 async def test_a_batch_item_that_is_none(caller: Caller, item):

@@ -138,6 +138,7 @@ async def test_the_plan_bounds_schedules(clock: ManualClock):
 @pytest.mark.parametrize(
     ("destination", "options", "status", "named"),
     [
+        (URL, {"cron": "x"}, 400, "invalid header Upstash-Cron: 'x': it has 1 fields, and needs 5"),
         (URL, {"cron": "* * * *"}, 400, "'* * * *'"),
         (URL, {"cron": "61 * * * *"}, 400, "61"),
         (URL, {"cron": "CRON_TZ=Mars/Base * * * * *"}, 400, "Mars/Base"),
@@ -152,7 +153,8 @@ async def test_the_plan_bounds_schedules(clock: ManualClock):
         (URL, {"cron": "* * * * *", "callback": "https://"}, 400, "Upstash-Callback"),
         (URL, {"cron": "* * * * *", "delay": "366d"}, 412, "maxDelay"),
         ("ftp://shop.test", {"cron": "* * * * *"}, 400, texts.INVALID_SCHEME),
-        ("https://", {"cron": "* * * * *"}, 400, own_texts.unusable_url("it names no host, or port 0")),
+        ("https://", {"cron": "* * * * *"}, 400, own_texts.unusable_url("https://", "it names no host, or port 0")),
+        ("api/llm", {"cron": "* * * * *"}, 410, own_texts.LLM_IS_GONE),
         ("nobody", {"cron": "* * * * *"}, 404, texts.url_group_not_found("nobody")),
     ],
 )

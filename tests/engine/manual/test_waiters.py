@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from qsops.clock import EPOCH_MS, ManualClock
+from qsops.engine import texts as own_texts
 from qsops.engine.embedded import Embedded
 from qsops.wire.http import header
 from tests.engine.caller import TOKENS, Caller, option_headers
@@ -229,7 +230,9 @@ async def test_a_batch_of_triggers(engine: Embedded, caller: Caller):
 
 async def test_the_hosted_llm_is_gone(caller: Caller):
     """Its endpoint, and its destination, answer 410 with where to go; a runtime's endpoints are not served."""
-    for path in ("/llm/v1/chat/completions", "/v2/publish/api/llm"):
+    for path in ("/llm/v1/chat/completions", "/v2/publish/api/llm", "/v2/publish/api%2Fllm", "/v2/enqueue/q/api/llm"):
         answer = await caller.ask("POST", path, {"messages": []})
-        assert (answer.status, "provider" in answer.error) == (410, True)
+        assert (answer.status, answer.error) == (410, own_texts.LLM_IS_GONE)
+    (item,) = (await caller.ask("POST", "/v2/batch", [{"destination": "api/llm"}])).json
+    assert item == {"error": own_texts.LLM_IS_GONE}
     assert (await caller.ask("GET", "/v2/workflows/logs")).status == 501

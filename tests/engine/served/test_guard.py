@@ -44,11 +44,15 @@ async def test_no_page_of_another_site_gets_in(
 
 
 @pytest.mark.parametrize(
-    ("path", "limit"),
-    [("/v2/publish/http://127.0.0.1:1/", MESSAGE_LIMIT), ("/v2/batch", BATCH_LIMIT), ("/v2/dlq/retry", BODY_LIMIT)],
+    ("path", "limit", "text"),
+    [
+        ("/v2/publish/http://127.0.0.1:1/", MESSAGE_LIMIT, texts.quota_exceeded("maxMessageSize", MESSAGE_LIMIT)),
+        ("/v2/batch", BATCH_LIMIT, texts.body_too_large(BATCH_LIMIT)),
+        ("/v2/dlq/retry", BODY_LIMIT, texts.body_too_large(BODY_LIMIT)),
+    ],
 )
-async def test_a_body_over_the_limit_is_refused_by_its_length(serve: Serve, path: str, limit: int):
-    """413 before a byte of the body has come, and the connection is closed."""
+async def test_a_body_over_the_limit_is_refused_by_its_length(serve: Serve, path: str, limit: int, text: str):
+    """413 before a byte of the body has come, and the connection is closed; of a message it is the plan's limit."""
     async with serve() as running:
         reader, writer = await asyncio.open_connection("127.0.0.1", running.server.port)
         lines = [f"POST {path} HTTP/1.1", "Host: localhost", f"Content-Length: {limit + 1}"]
@@ -57,7 +61,7 @@ async def test_a_body_over_the_limit_is_refused_by_its_length(serve: Serve, path
         async with asyncio.timeout(10):
             answer = await reader.readuntil(b"}")
         assert answer.startswith(b"HTTP/1.1 413")
-        assert texts.body_too_large(limit).encode() in answer
+        assert text.encode() in answer
         writer.close()
         await writer.wait_closed()
 
@@ -76,7 +80,7 @@ async def test_a_body_without_a_length_is_counted(serve: Serve, http: aiohttp.Cl
         url = f"{running.server.url}/v2/publish/http://127.0.0.1:1/"
         async with http.post(url, data=endless(), headers=AUTHORIZATION) as answer:
             assert answer.status == 413
-            assert (await answer.json())["error"] == texts.body_too_large(MESSAGE_LIMIT)
+            assert (await answer.json())["error"] == texts.quota_exceeded("maxMessageSize", MESSAGE_LIMIT)
 
 
 async def test_exactly_the_limit_is_accepted(serve: Serve):
