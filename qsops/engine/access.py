@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import urlsplit
 
 from qsops.config.addresses import secret
 from qsops.config.dev_users import DEV_USERS
@@ -19,6 +19,10 @@ READ_ONLY_VARIABLE: Final = "QSOPS_ENGINE_READ_ONLY_TOKEN"
 #: How many characters a token has that is all that stands between the engine and the network.
 TOKEN_LEAST: Final = 16
 
+_NAME_LIMIT: Final = 253
+#: Labels as DNS has them, and with the underscores that names within a network of containers may have.
+_NAME: Final = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?")
+
 
 def _check_token(name: str, token: str | None) -> None:
     if token is None:
@@ -30,13 +34,11 @@ def _check_token(name: str, token: str | None) -> None:
 
 
 def _check_host(name: str) -> None:
-    try:
-        place = urlsplit(f"//{name}")
-        is_name = place.hostname == name.lower() and not place.path
-    except ValueError:
-        is_name = False
-    if not is_name:
-        raise SettingsError(f"allowed-host: {name!r} is no name of a host; write it like qstash.example.com")
+    if len(name) > _NAME_LIMIT or not _NAME.fullmatch(name):
+        raise SettingsError(
+            f"allowed-host: {name[:100]!r} is no name of a host; write it like qstash.example.com, without a port, and "
+            "other letters than a to z as xn--…"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -16,7 +17,8 @@ from qsops.wire.durations import parse_go_duration
 
 __all__ = ["Answer", "Received", "ScriptedReceiver", "parse_answers"]
 
-_STATUSES: Final = range(100, 1000)
+#: What ends an exchange: 1xx announces another answer, and beyond there is nothing.
+_STATUS: Final = re.compile(r"[2-5][0-9]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +68,8 @@ class ScriptedReceiver:
 def parse_answers(text: str) -> list[Answer]:
     """Answers as a person writes them: ``"500, 429 retry-after=30, 200 after=1.5s body=ok, drop, hang"``.
 
-    Each begins with a status, ``drop`` or ``hang``; ``after=`` delays it, ``body=`` fills it, any other ``name=value``
-    is a header.
+    Each begins with a status from 200 to 599, ``drop`` or ``hang``; ``after=`` delays it, ``body=`` fills it, any
+    other ``name=value`` is a header.
 
     :raises SettingsError: naming the answer that cannot be read.
     """
@@ -79,15 +81,15 @@ def _parse_answer(text: str) -> Answer:
     fault: Literal["drop", "hang"] | None = "drop" if first == "drop" else "hang" if first == "hang" else None
     pairs = [word.partition("=") for word in words]
     try:
-        status = 0 if fault else int(first)
-        if (not fault and status not in _STATUSES) or not all(separator for _, separator, _ in pairs):
+        if not (fault or _STATUS.fullmatch(first)) or not all(separator for _, separator, _ in pairs):
             raise ValueError(first)
         after = [value for name, _, value in pairs if name == "after"]
         after_ms = round(parse_go_duration(after[-1]) * 1000) if after else 0
     except ValueError as error:
         raise SettingsError(
-            f"answer {text!r}: write a status, drop or hang, then after=1.5s, body=text or header=value"
+            f"answer {text!r}: write a status, drop or hang, then after=1.5s, body=text or header=value; "
+            "a status is from 200 to 599"
         ) from error
     body = "".join(value for name, _, value in pairs if name == "body")
     headers = tuple((name, value) for name, _, value in pairs if name not in ("after", "body"))
-    return Answer(status, headers, body.encode(), after_ms, fault)
+    return Answer(0 if fault else int(first), headers, body.encode(), after_ms, fault)

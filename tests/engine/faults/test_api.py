@@ -68,6 +68,17 @@ async def test_what_is_no_fault_is_refused(engine: Embedded, caller: Caller, bod
     assert engine.faults.all() == ()
 
 
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+@pytest.mark.parametrize("path", ["/qsops/faults", "/qsops/faults/fault_1"])
+async def test_a_parameter_is_refused(engine: Embedded, caller: Caller, method: str, path: str):
+    """Nobody clears all by a narrowing that there is not: 400 that names it, and nothing is touched."""
+    await caller.ask("POST", "/qsops/faults", {"fault": TEXT})
+    path = "/qsops/faults" if method == "POST" else path
+    answer = await caller.ask(method, path, {"fault": "500"} if method == "POST" else b"", hostt="x")
+    assert (answer.status, answer.error) == (400, texts.unknown_parameter("hostt"))
+    assert [one.fault_id for one in engine.faults.all()] == ["fault_1"]
+
+
 async def test_faults_ask_for_a_token(engine: Embedded):
     """Nobody sets a fault without an account."""
     answer = await Caller(engine.send, None).ask("POST", "/qsops/faults", {"fault": "500"})

@@ -85,6 +85,13 @@ async def test_beyond_loopback_only_told_names_count(bound: str, host: str, orig
         ({"token": TOKEN, "allowed_hosts": ("https://example.com",)}, "allowed-host: 'https://example.com'"),
         ({"token": TOKEN, "allowed_hosts": ("example.com:80",)}, "allowed-host: 'example.com:80'"),
         ({"token": TOKEN, "allowed_hosts": ("",)}, "allowed-host: ''"),
+        ({"token": TOKEN, "allowed_hosts": ("x y",)}, "allowed-host: 'x y' is no name of a host"),
+        ({"token": TOKEN, "allowed_hosts": ("a.example\n",)}, "allowed-host: 'a.example"),
+        ({"token": TOKEN, "allowed_hosts": ("*.example.com",)}, r"allowed-host: '\*\.example\.com'"),
+        ({"token": TOKEN, "allowed_hosts": ("a..example",)}, r"allowed-host: 'a\.\.example'"),
+        ({"token": TOKEN, "allowed_hosts": ("-a.example",)}, "allowed-host: '-a.example'"),
+        ({"token": TOKEN, "allowed_hosts": ("münchen.example",)}, "allowed-host: 'münchen.example'"),
+        ({"token": TOKEN, "allowed_hosts": (f"{'a.' * 127}a",)}, "allowed-host: 'a.a"),
         ({"allow_private": ("10.0.0.0/99",)}, "allow-private: '10.0.0.0/99'"),
     ],
 )
@@ -95,6 +102,12 @@ def test_a_setting_that_cannot_be_is_named(settings: dict, named: str):
     assert TOKEN not in str(refused.value)
     assert DEV_USERS[0].token not in str(refused.value)
     assert TOKEN not in repr(OPEN)
+
+
+@pytest.mark.parametrize("name", ["localhost", "qstash.example.com", "QStash.Example.", "qs_tash-1", "10.0.0.5"])
+def test_a_name_of_a_host_is_taken(name: str):
+    """However it is spelled: one label or many, an address, a name that only a network of containers knows."""
+    assert Access(TOKEN, allowed_hosts=(name,)).names == {name.lower()}
 
 
 READING = ["/v2/keys", "/v2/dlq", "/v2/events", "/v2/logs", "/v2/messages/msg_unknown"]
