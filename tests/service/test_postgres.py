@@ -16,7 +16,7 @@ from service.envelope import Event
 from service.errors import StoreUnavailable
 from service.processing.conversations import merge
 from service.store import Effects, Outgoing, Queued, Sent, SqliteStore, Statement, open_store
-from service.store.postgres import PostgresStore, faults, server
+from service.store.postgres import PostgresStore, faults, server, transaction
 from tests.service.rig import close, make_rig
 from tests.service.test_conversations import STORY, TABLES
 
@@ -216,9 +216,9 @@ async def test_a_server_that_was_away_is_not_asked_at_each_event(
     tried = []
     connect = server.Server._connect
 
-    async def counted(self: server.Server, *, read_only: bool) -> server.Connection:
-        tried.append(read_only)
-        return await connect(self, read_only=read_only)
+    async def counted(self: server.Server) -> server.Connection:
+        tried.append(self)
+        return await connect(self)
 
     monkeypatch.setattr(server.Server, "_connect", counted)
     with stopped(postgres):
@@ -247,7 +247,7 @@ async def test_a_crash_of_the_server_leaves_all_or_nothing(postgres: Cluster, on
 
 async def test_a_statement_that_takes_too_long_is_ended(one: PostgresStore, monkeypatch: pytest.MonkeyPatch):
     """The server gives it up, and the connection is good for the next one."""
-    monkeypatch.setitem(server._LIMITS, "statement_timeout", 50)
+    monkeypatch.setitem(transaction.LIMITS, "statement_timeout", 50)
     with pytest.raises(StoreUnavailable, match="timeout"):
         await one.fetch(Statement("select pg_sleep(60)"))
     slow = Effects(effects("e-1").entry, [Statement("select pg_sleep(60)")])
@@ -280,6 +280,28 @@ async def test_a_schema_that_changes_under_a_running_service_is_followed(one: Po
     with pytest.raises(StoreUnavailable):
         await one.fetch(query)
     assert await one.fetch(query) == []
+
+
+async def test_a_pooler_that_mixes_up_prepared_statements_is_noticed(one: PostgresStore):
+    """Behind one that lends a session to others, what was prepared is gone: from then on nothing is prepared."""
+    assert all([await one.commit(effects(f"e-{n}"), 1) for n in range(5)])
+    async with one._writer._lines.line() as connection:
+        await connection.execute("do $$ begin execute 'deallocate all'; end $$")
+    assert one._server.prepares
+    with pytest.raises(StoreUnavailable, match="prepared"):
+        await one.commit(effects("f"), 1)
+    assert not one._server.prepares
+    assert all([await one.commit(effects(f"f-{n}"), 1) for n in range(5)])
+
+
+async def test_a_pooler_is_told_from_a_server(one: PostgresStore, monkeypatch: pytest.MonkeyPatch):
+    """Who answers with another process than the server's is a pooler, which is trusted with nothing prepared."""
+    async with one._others.line() as connection:
+        await one._server.look_for_pooler(connection)
+        assert one._server.prepares
+        monkeypatch.setattr(type(connection.info), "backend_pid", 0)
+        await one._server.look_for_pooler(connection)
+        assert (one._server.prepares, connection.prepare_threshold) == (False, None)
 
 
 async def test_reading_cannot_write(one: PostgresStore):

@@ -11,13 +11,15 @@ import psycopg
 
 from service.errors import StoreUnavailable
 
-__all__ = ["VERB_WITHIN_S", "is_away", "is_collision", "told"]
+__all__ = ["UNPREPARED", "VERB_WITHIN_S", "is_away", "is_collision", "told"]
 
 #: The server gives a statement up before that, unless nothing of it is heard any more.
 VERB_WITHIN_S: Final = 15.0
 #: Connection lost, resources or disk gone, shut down, system error, corrupt, no such database, not let in.
 _AWAY_CLASSES: Final = frozenset({"08", "28", "3D", "53", "58", "F0", "XX"})
-_AWAY: Final = frozenset(
+#: Another connection prepared it: a pooler between us and the server mixes them up.
+UNPREPARED: Final = frozenset({"26000", "42P05"})
+_AWAY: Final = UNPREPARED | frozenset(
     {
         "25006",  # read-only: a standby, or a disk that is nearly full
         "25P03",  # our transaction idled too long

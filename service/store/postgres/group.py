@@ -18,6 +18,7 @@ from qsops.models import LedgerEntry
 from service.store import ledger, outbox
 from service.store.postgres.named import numbered
 from service.store.postgres.server import Connection
+from service.store.postgres.transaction import begin
 from service.store.values import Effects, Outgoing, Statement
 
 __all__ = ["Work", "run"]
@@ -87,7 +88,7 @@ async def _begin(connection: Connection, works: Sequence[Work]) -> tuple[set[str
     received = next(_once_each([entry for work in works if work.if_new for entry in work.entries]), [])
     claiming, receiving = connection.cursor(), connection.cursor()
     async with connection.pipeline():
-        await connection.execute("begin")
+        await begin(connection)
         if ids:
             rows = [{"event_id": event_id, "claimed_at_ms": claims[event_id]} for event_id in ids]
             await claiming.execute(_CLAIM, [json.dumps(rows)])

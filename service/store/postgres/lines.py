@@ -11,7 +11,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from service.errors import StoreUnavailable
-from service.store.postgres.faults import is_away
+from service.store.postgres.faults import UNPREPARED, is_away
 from service.store.postgres.server import Connection, Server
 
 __all__ = ["Lines"]
@@ -20,9 +20,8 @@ __all__ = ["Lines"]
 class Lines:
     """At most ``size`` connections to ``server``."""
 
-    def __init__(self, server: Server, size: int, *, read_only: bool = False) -> None:
+    def __init__(self, server: Server, size: int) -> None:
         self._server = server
-        self._read_only = read_only
         self._free = asyncio.Semaphore(size)
         self._idle: list[Connection] = []
         self._closed = False
@@ -38,6 +37,8 @@ class Lines:
             try:
                 yield connection
             except psycopg.Error as error:
+                if error.sqlstate in UNPREPARED:
+                    self._server.prepares = False
                 if is_away(error):
                     await connection.close()
                 raise
@@ -59,7 +60,7 @@ class Lines:
             if not _has_ended(connection):
                 return connection
             await connection.close()
-        return await self._server.connect(read_only=self._read_only)
+        return await self._server.connect()
 
     async def _put_back(self, connection: Connection) -> None:
         # What was broken off in the middle is in a state that nobody knows.

@@ -20,14 +20,7 @@ Connection = AsyncConnection[tuple[Any, ...]]
 CONNECT_WITHIN_S: Final = 5.0
 FIRST_WAIT_S: Final = 0.1
 LONGEST_WAIT_S: Final = 2.0
-#: What the server itself puts an end to, in milliseconds.
-_LIMITS: Final[dict[str, Any]] = {
-    "statement_timeout": 10_000,
-    "lock_timeout": 5_000,
-    "idle_in_transaction_session_timeout": 30_000,
-    # It takes longer to compile our statements than to run them.
-    "jit": "off",
-}
+_PREPARED_AFTER: Final = 2
 #: A server that is gone without a word is noticed after some ten seconds.
 _KEEPALIVE: Final[dict[str, Any]] = {
     "keepalives_idle": 5,
@@ -51,11 +44,13 @@ class Server:
         host, port = named.get("host", "localhost"), named.get("port", 5432)
         #: For people: without user and password.
         self.name = f"{host}:{port}/{named.get('dbname', named.get('user', ''))}"
+        #: Whether statements are prepared: some poolers cannot keep those of one client from another's.
+        self.prepares = True
         self._url = url
         self._failures = 0
         self._not_before_s = 0.0
 
-    async def connect(self, *, read_only: bool = False) -> Connection:
+    async def connect(self) -> Connection:
         """A new connection.
 
         :raises StoreUnavailable: when there is none to be had, or there was none a moment ago.
@@ -65,7 +60,7 @@ class Server:
             raise StoreUnavailable(f"the database {self.name} is away: it was not to be had a moment ago")
         try:
             async with told(self.name, CONNECT_WITHIN_S):
-                connection = await self._connect(read_only=read_only)
+                connection = await self._connect()
         except StoreUnavailable:
             wait_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(self._failures, 10))
             self._failures += 1
@@ -74,19 +69,20 @@ class Server:
         self._failures = 0
         return connection
 
-    async def _connect(self, *, read_only: bool) -> Connection:
-        connection = await AsyncConnection.connect(
+    async def look_for_pooler(self, connection: Connection) -> None:
+        """Find out whether ``connection`` ends at the server: a pooler tells of a process that the server has not."""
+        found = await connection.execute("select pg_backend_pid()")
+        if await found.fetchone() != (connection.info.backend_pid,):
+            self.prepares = False
+            connection.prepare_threshold = None
+
+    async def _connect(self) -> Connection:
+        return await AsyncConnection.connect(
             self._url,
             autocommit=True,
             cursor_factory=AsyncRawCursor,
             fallback_application_name="qsops",
             connect_timeout=int(CONNECT_WITHIN_S),
+            prepare_threshold=_PREPARED_AFTER if self.prepares else None,
             **_KEEPALIVE,
         )
-        try:
-            limits = {**_LIMITS, "default_transaction_read_only": "on"} if read_only else _LIMITS
-            await connection.execute("; ".join(f"set {name} = {value}" for name, value in limits.items()))
-        except BaseException:
-            await connection.close()
-            raise
-        return connection

@@ -16,6 +16,7 @@ from service.store.postgres.lines import Lines
 from service.store.postgres.named import numbered
 from service.store.postgres.schema import WITHIN_MS, migrate
 from service.store.postgres.server import Connection, Server
+from service.store.postgres.transaction import transaction
 from service.store.postgres.writer import Writer
 from service.store.steps import Many, Rows, Steps
 from service.store.values import Effects, Outgoing, Queued, Row, Statement, Unreadable
@@ -44,7 +45,7 @@ class PostgresStore(Verbs):
     def __init__(self, url: str) -> None:
         self._server = Server(url)
         self._writer = Writer(self._server)
-        self._readers = Lines(self._server, READERS, read_only=True)
+        self._readers = Lines(self._server, READERS)
         self._others = Lines(self._server, OTHERS)
         self._opening: asyncio.Task[None] | None = None
         self._is_open = False
@@ -72,7 +73,7 @@ class PostgresStore(Verbs):
         values = translated.values(statement.parameters)
         async with told(self._server.name):
             await self._opened()
-            async with self._readers.line() as connection:
+            async with self._readers.line() as connection, transaction(connection, read_only=True):
                 cursor = await connection.execute(translated.sql, values)
                 names: list[Any] = [column.name for column in cursor.description or ()]
                 return [dict(zip(names, row, strict=True)) for row in await cursor.fetchall()] if names else []
@@ -109,13 +110,13 @@ class PostgresStore(Verbs):
     async def _read(self, steps: Steps[T]) -> T:
         async with told(self._server.name):
             await self._opened()
-            async with self._readers.line() as connection:
+            async with self._readers.line() as connection, transaction(connection, read_only=True):
                 return await _run(connection, steps)
 
     async def _write(self, steps: Steps[T]) -> T:
         async with told(self._server.name):
             await self._opened()
-            async with self._others.line() as connection, connection.transaction():
+            async with self._others.line() as connection, transaction(connection):
                 return await _run(connection, steps)
 
     async def _opened(self) -> None:
@@ -128,6 +129,7 @@ class PostgresStore(Verbs):
 
     async def _migrate(self) -> None:
         async with told(self._server.name, WITHIN_MS / 1000), self._others.line() as connection:
+            await self._server.look_for_pooler(connection)
             await migrate(connection, migrations_in("service.store.postgres.migrations"), self._server.name)
         self._is_open = True
 

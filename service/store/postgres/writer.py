@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import psycopg
-from psycopg.pq import TransactionStatus
 
 from service.errors import StoreUnavailable
 from service.store.postgres.faults import is_collision, told
 from service.store.postgres.group import Work, run
 from service.store.postgres.lines import Lines
-from service.store.postgres.server import Connection, Server
+from service.store.postgres.server import Server
+from service.store.postgres.transaction import undo
 
 __all__ = ["Writer"]
 
@@ -96,20 +96,11 @@ class Writer:
 
     async def _attempt(self, works: Sequence[Work]) -> list[frozenset[str]]:
         async with self._lines.line() as connection:
-            connection.prepare_threshold = 0
             try:
                 return await run(connection, works)
             except BaseException:
-                await _undo(connection)
+                await undo(connection)
                 raise
-
-
-async def _undo(connection: Connection) -> None:
-    if connection.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
-        try:
-            await connection.rollback()
-        except psycopg.Error:
-            pass  # then it is broken, and will be closed
 
 
 def _fail(members: Sequence[_Waiting], error: BaseException) -> None:
