@@ -124,6 +124,45 @@ async def test_an_attempt_that_is_made_again_passes_its_gates_anew(clock: Manual
     assert arrived == [(b"first", 0), (b"first", MINUTE), (b"second", 2 * MINUTE)]
 
 
+async def test_an_attempt_that_is_made_again_keeps_its_place_in_a_queue(clock: ManualClock):
+    """Whoever stands behind it waits for its outcome, however often it takes."""
+    arrived: list[bytes] = []
+
+    async def deliver(delivery: Delivery) -> Outcome:
+        arrived.append(delivery.body)
+        if len(arrived) <= 2:
+            raise asyncio.CancelledError
+        return Outcome(200)
+
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    async with driven(clock, deliver) as caller:
+        for body in (b"first", b"second"):
+            assert (await caller.ask("POST", f"/v2/enqueue/q/{FINE}", body)).status == 200
+        await loop.quiet()
+    assert arrived == [b"first"] * 3 + [b"second"]
+
+
+async def test_an_attempt_that_was_taken_back_is_not_made_again(clock: ManualClock):
+    """Its outcome is lost, and nobody wants it any more: the message ends as canceled."""
+    carried: list[asyncio.Future[Outcome]] = []
+
+    async def deliver(delivery: Delivery) -> Outcome:
+        carried.append(asyncio.get_running_loop().create_future())
+        return await carried[-1]
+
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    async with driven(clock, deliver) as caller:
+        message_id = await caller.publish(FINE)
+        await loop.quiet()
+        await caller.ask("DELETE", f"/v2/messages/{message_id}")
+        carried[0].cancel()
+        await loop.quiet()
+        assert len(carried) == 1
+        assert await caller.states(message_id) == ["CREATED", "ACTIVE", "CANCEL_REQUESTED", "CANCELED"]
+
+
 async def test_the_driver_wakes_for_a_schedule(clock: ManualClock):
     """It sleeps until a schedule falls due, is told of a new one that is due before, and sends once for each time."""
     arrived: list[tuple[str, int]] = []
