@@ -13,10 +13,17 @@ from service.samples import NAMES, sample
 
 #: How many bodies each test draws; ``make soak`` draws more.
 EXAMPLES = int(os.environ.get("QSOPS_TESTS_FUZZ_EXAMPLES", "150"))
+#: A test run draws the same each time; the soak leaves it to chance.
+IS_SOAK = "QSOPS_TESTS_FUZZ_EXAMPLES" in os.environ
 AT_MS = 1_767_225_600_000
 
 fuzzed = settings(
-    max_examples=EXAMPLES, deadline=None, database=None, print_blob=True, suppress_health_check=list(HealthCheck)
+    max_examples=EXAMPLES,
+    deadline=None,
+    database=None,
+    print_blob=True,
+    derandomize=not IS_SOAK,
+    suppress_health_check=list(HealthCheck),
 )
 
 _odd = st.sampled_from(
