@@ -107,22 +107,24 @@ class Recorder:
     async def _write(self, group: _Group) -> None:
         while True:
             try:
-                await self._engine.database.submit(lambda connection: self._record(connection, group))
+                changes = await self._engine.database.submit(lambda connection: self._record(connection, group))
                 break
             except sqlite3.OperationalError as error:
                 _log.warning("the database cannot be written, trying again in %s s: %s", _AGAIN_S, error)
             await asyncio.sleep(_AGAIN_S)
-        if finished := group.finished():
-            self._on_recorded(finished, group.brings_more())
+        finished = group.finished()
+        if finished or changes:
+            self._on_recorded(finished, changes or group.brings_more())
 
-    def _record(self, connection: sqlite3.Connection, group: _Group) -> None:
-        for attempts, at_ms in group.started:
-            start(connection, attempts, at_ms)
+    def _record(self, connection: sqlite3.Connection, group: _Group) -> bool:
+        """Returns whether anything may fall due through what was started."""
+        changes = [start(connection, attempts, at_ms) for attempts, at_ms in group.started]
         settle(connection, group.ended, self._engine.plan)
         for attempt, at_ms in group.closed:
             close_canceled(connection, attempt, at_ms, self._engine.plan)
         if gated := [attempt.seq for attempt, _ in group.given_up if attempt.gated]:
             recall_given_up(connection, gated, group.given_up[-1][1])
+        return any(changes)
 
     def _on_written(self, task: asyncio.Task[None]) -> None:
         self._writing.discard(task)

@@ -21,7 +21,6 @@ from qsops.engine.core.flow import (
     under_way,
     wake_at,
 )
-from qsops.engine.core.limits import Window
 from qsops.engine.core.queues import forget_if_empty, room_of
 from qsops.models import Message
 
@@ -128,13 +127,19 @@ def arrive_due(connection: Connection, now_ms: int) -> None:
         _arrive(connection, gated, now_ms)
 
 
-def begin(connection: Connection, seqs: Sequence[int], now_ms: int) -> None:
-    """Attempts of those that had passed were started, whoever was to be brought back meanwhile."""
+def begin(connection: Connection, seqs: Sequence[int], now_ms: int) -> bool:
+    """Attempts of those that had passed were started, whoever was to be brought back meanwhile.
+
+    Returns whether that changes when somebody else may pass.
+    """
+    changes = False
     for seq in seqs:
         for (flow,) in connection.execute(_BEGIN, (seq,)).fetchall():
             if flow is not None and (from_ms := count_call(connection, flow, now_ms)) is not None:
                 open_flow(connection, flow, from_ms)
+                changes = True
         connection.execute(_GOES, (seq,))
+    return changes
 
 
 def step_back(connection: Connection, seq: int, now_ms: int) -> None:
@@ -196,11 +201,9 @@ def open_flow(connection: Connection, flow: int, now_ms: int) -> None:
     if rest and len(passing) == _AT_ONCE:
         # More than one call may take: the rest comes at once, in the next.
         return wake_at(connection, flow, now_ms)
-    if limits.is_over(window, now_ms):
-        # It awaits its first call, and ends no sooner than if that came now. The driver who makes that call is not told
-        # what follows from it, so he looks again then.
-        window = Window(now_ms, window.count)
-    return wake_at(connection, flow, limits.opens_ms(window) if rest else None)
+    # One that is over still awaits its first call, which brings everybody back here.
+    waits = rest and not limits.is_over(window, now_ms)
+    return wake_at(connection, flow, limits.opens_ms(window) if waits else None)
 
 
 def _arrive(connection: Connection, gated: _Gated, now_ms: int) -> None:

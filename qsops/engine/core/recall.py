@@ -12,6 +12,7 @@ from collections.abc import Container, Iterable, Sequence
 from sqlite3 import Connection
 from typing import Final
 
+from qsops.engine.core.flow import give_back
 from qsops.engine.core.gates import open_flow, open_queue
 from qsops.engine.core.queues import room_of
 
@@ -26,7 +27,7 @@ _BACK: Final = "update gated set passed = 0, waits = ?, ticket = ? where message
 _WAIT: Final = "update progress set stage = 2 where message = ?"
 #: What was taken back meanwhile is not called any more, only closed; a callback passes freely.
 _FIND: Final = """
-    select g.message, g.queue, g.flow from gated g join progress p on p.message = g.message
+    select g.message, g.passed, g.queue, g.flow from gated g join progress p on p.message = g.message
     where {} and p.cancel_requested_ms is null and (g.place is null or g.place = g.message)
     order by +g.message
 """
@@ -35,15 +36,17 @@ _OF_FLOW: Final = _FIND.format("g.flow = ? and g.passed > 0 and g.passed = 1")
 _PASSED: Final = _FIND.format("g.passed > 0")
 _GIVEN_UP: Final = _FIND.format("g.message in (select value from json_each(?)) and g.passed > 0")
 
-#: A message, its queue, its key.
-_Found = Sequence[tuple[int, int | None, int | None]]
+#: A message, how far it has come, its queue, its key.
+_Found = Sequence[tuple[int, int, int | None, int | None]]
 
 
 def recall_of_queue(connection: Connection, queue: int, now_ms: int, in_flight: Container[int]) -> None:
     """``queue`` was paused: its messages wait, each in its place, but those ``in_flight``."""
     found = [row for row in connection.execute(_OF_QUEUE, (queue,)).fetchall() if row[0] not in in_flight]
-    for seq, *_ in found:
+    for seq, passed, _, flow in found:
         _bring_back(connection, seq, _AT_QUEUE)
+        if passed and flow is not None:
+            give_back(connection, flow)
     for flow in _distinct(flow for *_, flow in found):
         open_flow(connection, flow, now_ms)
 
@@ -53,6 +56,7 @@ def recall_of_flow(connection: Connection, flow: int, in_flight: Container[int])
     for seq, *_ in connection.execute(_OF_FLOW, (flow,)).fetchall():
         if seq not in in_flight:
             _bring_back(connection, seq, _AT_FLOW)
+            give_back(connection, flow)
 
 
 def recall_all(connection: Connection, now_ms: int) -> None:
@@ -66,10 +70,11 @@ def recall_given_up(connection: Connection, seqs: Iterable[int], now_ms: int) ->
 
 
 def _bring_all_back(connection: Connection, found: _Found, now_ms: int) -> None:
-    for seq, queue, flow in found:
+    # Whoever had passed may have been called in the last instant, so he still counts in the window.
+    for seq, _, queue, flow in found:
         held = queue is not None and (flow is None or room_of(connection, queue) == 0)
         _bring_back(connection, seq, _AT_QUEUE if held else _AT_FLOW)
-    for queue in _distinct(queue for _, queue, _ in found):
+    for queue in _distinct(queue for *_, queue, _ in found):
         open_queue(connection, queue, now_ms)
     for flow in _distinct(flow for *_, flow in found):
         open_flow(connection, flow, now_ms)

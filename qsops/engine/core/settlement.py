@@ -28,10 +28,10 @@ _WAS_CANCELED: Final = "select cancel_requested_ms is not null from progress whe
 _KNOCKS: Final = 1
 
 
-def start(connection: Connection, started: Sequence[Attempt], at_ms: int) -> None:
-    """Write down that attempts were started."""
+def start(connection: Connection, started: Sequence[Attempt], at_ms: int) -> bool:
+    """Write down that attempts were started; whether anything else may fall due through that."""
     write_active(connection, started, at_ms)
-    begin(connection, [attempt.seq for attempt in started if attempt.gated], at_ms)
+    return begin(connection, [attempt.seq for attempt in started if attempt.gated], at_ms)
 
 
 def settle(connection: Connection, ended: Iterable[Settled], plan: Plan) -> None:

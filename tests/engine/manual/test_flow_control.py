@@ -57,15 +57,10 @@ async def full(clock: ManualClock, until: str) -> Embedded:
     return engine
 
 
-def now_ms(engine: Embedded) -> int:
-    return engine.clock.now_ms() - EPOCH_MS
-
-
-def next_look_ms(engine: Embedded) -> int:
+def next_look_ms(engine: Embedded) -> int | None:
     """When time alone changes something for whoever waits at a gate."""
     at_ms = engine._engine.database.read(next_gate_ms)
-    assert at_ms is not None
-    return at_ms - EPOCH_MS
+    return None if at_ms is None else at_ms - EPOCH_MS
 
 
 def attempts_due(engine: Embedded) -> list[Attempt]:
@@ -515,7 +510,7 @@ async def test_a_first_call_that_is_known_late_begins_its_window(engine: Embedde
     (called,) = attempts_due(engine)
     clock.advance(10_000)
     await look_around(engine)
-    assert next_look_ms(engine) == 20_000
+    assert next_look_ms(engine) is None
     await write_down(engine, [called], 9_000)
     assert (attempts_due(engine)[1:], next_look_ms(engine)) == ([], 19_000)
     clock.advance(9_000)
@@ -538,16 +533,27 @@ async def test_a_last_call_that_is_known_late_takes_none_of_the_next_window(
     assert next_look_ms(engine) == 20_000
 
 
-async def test_a_key_is_looked_at_once_a_period(clock: ManualClock):
-    """However long those who have passed are not called: nothing looks again and again for the first of them."""
-    engine = await full(clock, until="1h")
-    await publish_numbers(Caller(engine.send), 3, "rate=1, period=10s")
-    looks = []
-    for _ in range(4):
-        await engine.advance(next_look_ms(engine) - now_ms(engine))
-        looks.append(next_look_ms(engine))
-    assert looks == [20_000, 30_000, 40_000, 50_000]
+async def test_no_time_is_noted_for_a_window_that_has_not_begun(clock: ManualClock):
+    """While none of those who have passed is called, time alone changes nothing: the first call tells when it will."""
+    engine = await full(clock, until="10m")
+    await publish_numbers(Caller(engine.send), 2, "rate=1, period=10s")
+    assert next_look_ms(engine) == 10_000
+    await engine.advance(10_000)
+    assert next_look_ms(engine) is None
+    await engine.advance(590_000)
+    assert next_look_ms(engine) == 610_000
     await engine.aclose()
+
+
+async def test_a_pause_gives_back_what_was_not_called_yet(engine: Embedded, caller: Caller):
+    """Who had passed passes anew, and takes one call of the window, not two."""
+    receiver = engine.receiver(URL)
+    await publish_numbers(caller, 2, "rate=1, period=10s")
+    await act(caller, "pause")
+    await engine.advance(1_000)
+    await act(caller, "resume")
+    await engine.settle()
+    assert (arrivals(receiver), times(receiver)) == (["0", "1"], [1_000, 11_000])
 
 
 async def test_who_waits_for_a_pause_begins_no_window(engine: Embedded, caller: Caller):

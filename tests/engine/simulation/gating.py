@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -21,8 +20,8 @@ from qsops.wire.queues import (
     queue_resume_request,
     queue_upsert_request,
 )
-from tests.engine.simulation.flows import doubt, set_limits
-from tests.engine.simulation.model import Key, Lane, Sent
+from tests.engine.simulation.flows import set_limits
+from tests.engine.simulation.model import Key, Lane
 
 if TYPE_CHECKING:
     from tests.engine.simulation.world import World
@@ -49,7 +48,6 @@ class SetQueue:
         lane.widest = max(lane.widest, lane.parallelism)
         if self.spec.paused is not None:
             lane.paused = self.spec.paused
-            _doubt_who_passed(world, world.books.of_lane(self.account, self.spec.name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +66,6 @@ class PauseQueue:
         assert response.status == (200 if known else 404), response
         if lane is not None and known:
             lane.paused = self.paused
-            _doubt_who_passed(world, world.books.of_lane(self.account, self.name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +95,6 @@ class PauseKey:
         request = (flow_pause_request if self.paused else flow_resume_request)(self.name)
         if (key := await _act(world, request, self.account, self.name)) is not None:
             key.paused = self.paused
-            _doubt_who_passed(world, world.books.of_key(self.account, self.name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +151,3 @@ async def _act(world: World, request: Request, account: int, name: str) -> Key |
     response = await world.send(request, account)
     assert response.status == (404 if key is None else 200), response
     return key
-
-
-def _doubt_who_passed(world: World, members: Iterable[Sent]) -> None:
-    """A pause brings back who has passed, and was not called yet; until his window is over he counts in it."""
-    waiting = [one for one in members if one.flow is not None and one.life is None and one.base_ms <= world.now_ms]
-    for one in waiting:
-        assert one.flow is not None
-        if (key := world.books.keys.get((one.account, one.flow.key))) is not None:
-            doubt(key, world.now_ms, len(waiting))
