@@ -41,19 +41,21 @@ update outbox set leased_until_ms = :until_ms where id in (
     order by id limit :limit {{locking}})
 returning id, path, headers, body, event_id, attempts, conversation
 """
-# The first of a conversation is due before all that follow it.
-_BACKLOG: Final = """
-select count(due_at_ms), count(*) - count(due_at_ms), min(case when due_at_ms is not null then created_at_ms end),
-    min(case when conversation is null or not exists (
-        select 1 from outbox as earlier
-        where earlier.conversation = outbox.conversation and earlier.id < outbox.id and earlier.due_at_ms is not null)
-        then case when leased_until_ms > due_at_ms then leased_until_ms else due_at_ms end end)
-from outbox
-"""
 # Each part by an index of its own: an outage fills the outbox, and then it is looked at more often, not less.
 LAG: Final = """
 select (select count(*) from outbox where due_at_ms is not null), (select count(*) from outbox where due_at_ms is null),
     (select created_at_ms from outbox where due_at_ms is not null order by id limit 1)
+"""
+#: Rows that are looked through for the next that can be taken: more than several relays hold at a time.
+_FIRST: Final = 2_000
+# The first of a conversation is due before all that follow it.
+_BACKLOG: Final = f"""
+{LAG}, (select min(free_at_ms) from (
+    select case when leased_until_ms > due_at_ms then leased_until_ms else due_at_ms end as free_at_ms
+    from outbox where due_at_ms is not null and (conversation is null or not exists (
+        select 1 from outbox as earlier where earlier.conversation = outbox.conversation
+        and earlier.id < outbox.id and earlier.due_at_ms is not null))
+    order by due_at_ms limit {_FIRST}) as earliest)
 """
 _DELETE: Final = "delete from outbox where id = :id"
 _KEEP: Final = (
