@@ -19,7 +19,7 @@ Port = Annotated[
 Db = Annotated[
     str | None, typer.Option(metavar="FILE", help="Its database; :memory: forgets. Default: .qsops/engine.db")
 ]
-Quota = Annotated[str, typer.Option(help="The plan whose limits hold: payg, free or pro.")]
+Quota = Annotated[str, typer.Option(help="The plan whose limits hold: payg, free or pro.", envvar="QSTASH_DEV_QUOTA")]
 Token = Annotated[
     str | None, typer.Option(help="An account of your own.", envvar="QSOPS_ENGINE_TOKEN", show_default=False)
 ]

@@ -49,7 +49,7 @@ class Plan:
     name: str
     queues: int | None
     queue_parallelism: int | None
-    global_parallelism: int | None
+    global_parallelism: int
     schedules: int | None
     url_groups: int | None
     endpoints: int | None

@@ -10,12 +10,12 @@ from typing import Any, Final
 from qsops.errors import Rejected
 from qsops.models import Headers, Step, WaitSpec
 from qsops.wire import texts
-from qsops.wire.durations import parse_duration
 from qsops.wire.fields import asked_text, asked_url, asked_whole, body_object, needed_text
 from qsops.wire.http import canonical, header
 from qsops.wire.names import ID_LIMIT
 from qsops.wire.options.forwarding import HEADER_NAME, NOT_IN_A_VALUE
 from qsops.wire.options.reading import OPTION_PREFIX
+from qsops.wire.options.values import decode_duration
 
 __all__ = ["DEFAULT_TIMEOUT_S", "RUN_ID", "checked_event", "decode_wait", "kept_headers"]
 
@@ -77,7 +77,7 @@ def _timeout_s(fields: Mapping[str, Any]) -> int:
         return asked_whole(fields, "timeout", least=1) or DEFAULT_TIMEOUT_S
     duration = asked_text(fields, "timeout")
     try:
-        seconds = DEFAULT_TIMEOUT_S if duration is None else parse_duration(duration)
+        seconds = DEFAULT_TIMEOUT_S if duration is None else decode_duration(duration)
     except ValueError as error:
         raise Rejected(400, texts.invalid_field("timeout", value, str(error))) from error
     if seconds < 1:

@@ -50,6 +50,24 @@ def test_the_engine_keeps_its_messages_at_the_projects_root(project: Path, run: 
     assert (project / ".qsops/engine.db").exists()
 
 
+def test_the_engine_reads_what_the_vendors_development_server_reads(project: Path, monkeypatch: pytest.MonkeyPatch):
+    """Its plan and port come from the vendor's variables; where the vendor's listens for logs, nothing does here."""
+    command = [sys.executable, "-m", "qsops", "engine", "--db", ":memory:"]
+    with socket.socket() as own, socket.socket() as log:
+        for taken in (own, log):
+            taken.bind((LOOPBACK, 0))
+        port, log_port = (str(taken.getsockname()[1]) for taken in (own, log))
+    settings = {"QSTASH_DEV_PORT": port, "QSTASH_DEV_LOG_PORT": log_port, "QSTASH_DEV_QUOTA": "pro"}
+    with ChildProcess(command, cwd=project, environment=settings) as engine:
+        engine.wait_for_line(rf"engine: http://127.0.0.1:({port})")
+        headers = {"Authorization": f"Bearer {DEV_USERS[0].token}"}
+        answer = httpx.get(f"http://127.0.0.1:{port}/qsops/status", headers=headers, trust_env=False)
+        with socket.socket() as probe:
+            refused = probe.connect_ex((LOOPBACK, int(log_port)))
+    assert answer.json()["plan"] == "pro"
+    assert refused != 0
+
+
 def test_the_engine_takes_its_tokens_and_limits_from_outside(project: Path):
     """An engine for others: its tokens from the environment, where no list of processes shows them, and its limits."""
     tokens = {"QSOPS_ENGINE_TOKEN": "a-token-of-our-own", "QSOPS_ENGINE_READ_ONLY_TOKEN": "a-token-for-looking"}

@@ -75,6 +75,14 @@ def test_all_headers_go_on_where_the_group_says_so():
     assert lent(*came, query="upstash-header-forward=false", defaults=defaults).headers == (("X-Event", "group"),)
 
 
+def test_a_default_that_is_no_option_goes_on_with_all_headers_only():
+    """A group's plain header means nothing by itself; where all headers are forwarded, it is one of them."""
+    assert lent(defaults=(("Foo", "z"),)) == Publish("g")
+    everything = (("Upstash-Header-Forward", "true"), ("Foo", "z"))
+    assert lent(("Foo", "own"), defaults=everything[:1]).headers == (("Foo", "own"),)
+    assert lent(defaults=everything).headers == (("Foo", "z"),)
+
+
 @given(publishes())
 def test_without_defaults_nothing_changes(publish: Publish):
     """Most groups have none, and URLs never."""

@@ -237,3 +237,14 @@ def test_what_is_forwarded_may_be_a_parameter():
     publish = decoded(*headers, query=query)
     assert publish.headers == (("X-A", ""), ("X-B", "b c"))
     assert publish.callback == Callback(URL, headers=(("K", "v"),))
+
+
+@pytest.mark.parametrize(
+    "option",
+    [("Flow-Control-Key", "a"), ("Redact-Fields", "foo"), ("Deduplication-Id", "a:b"), ("Workflow-RunId", "wfr_1")],
+)
+def test_a_callback_has_no_other_options(option: tuple[str, str]):
+    """What the documents do not list for a callback is passed over, whatever it says."""
+    name, value = option
+    callback = decoded(("Upstash-Callback", URL), (f"Upstash-Callback-{name}", value)).callback
+    assert callback == Callback(URL)

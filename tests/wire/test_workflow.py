@@ -94,9 +94,7 @@ MOST = 2**53
         ({"timeoutUrl": "a.test"}, texts.invalid_field("timeoutUrl", "a.test", "add http:// or https://")),
         (
             {"timeout": "soon"},
-            texts.invalid_field(
-                "timeout", "soon", "'soon' is no duration; write <number><s|m|h|d>, e.g. 90s or 1d10h30m"
-            ),
+            texts.invalid_field("timeout", "soon", "it is no duration; write <number><s|m|h|d>, e.g. 90s or 1d10h30m"),
         ),
         ({"timeout": "0s"}, texts.invalid_field("timeout", "0s", "it is at least a second")),
         ({"timeout": 0}, texts.invalid_field("timeout", 0, f"it is a whole number from 1 to {MOST}")),

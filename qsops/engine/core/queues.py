@@ -17,7 +17,7 @@ _NUMBER: Final = "select queue, deleted from queues where account = ? and name =
 _COUNT: Final = "select count(*) from queues where account = ? and deleted = 0"
 #: One that was deleted and still has messages goes on under its name, so that they keep their order with new ones.
 _MAKE: Final = """
-    insert into queues (account, name, created_ms, updated_ms, parallelism, paused) values (?, ?, ?, ?, ?, ?)
+    insert into queues (account, name, created_ms, updated_ms, parallelism, paused) values (?, ?, ?, ?, 1, 0)
     on conflict (account, name) do update set created_ms = excluded.created_ms, updated_ms = excluded.updated_ms,
         parallelism = excluded.parallelism, paused = excluded.paused, deleted = 0
     returning queue
@@ -61,24 +61,15 @@ def queue_of(connection: Connection, account: int, name: str, now_ms: int, plan:
     return make_queue(connection, account, name, now_ms, plan) if number is None else number
 
 
-def make_queue(
-    connection: Connection,
-    account: int,
-    name: str,
-    now_ms: int,
-    plan: Plan | None,
-    *,
-    parallelism: int = 1,
-    paused: bool = False,
-) -> int:
-    """Make the queue ``name``; returns its number.
+def make_queue(connection: Connection, account: int, name: str, now_ms: int, plan: Plan | None) -> int:
+    """Make the queue ``name``, which runs one message at a time; returns its number.
 
     :raises Rejected: 412 when it is one more than ``plan`` allows; nothing is written then.
     """
     (count,) = connection.execute(_COUNT, (account,)).fetchone()
     if plan is not None and plan.queues is not None and count >= plan.queues:
         raise Rejected(412, texts.quota_exceeded("maxQueues", plan.queues))
-    (number,) = connection.execute(_MAKE, (account, name, now_ms, now_ms, parallelism, paused)).fetchone()
+    (number,) = connection.execute(_MAKE, (account, name, now_ms, now_ms)).fetchone()
     return int(number)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from sqlite3 import Connection
-from typing import Final
 
 from qsops.engine.core.controls import pause_flow, pin_flow, reset_rate, resume_flow, unpin_flow
 from qsops.engine.core.flow import flow_named, flows
@@ -26,9 +25,6 @@ from qsops.wire.http import Response
 from qsops.wire.query import refuse_parameters
 
 __all__ = ["get", "global_parallelism", "list_all", "pause", "pin", "reset", "resume", "unpin"]
-
-#: Where the plan has no limit: more than there can be.
-_UNLIMITED: Final = 2**31 - 1
 
 
 async def list_all(call: Call) -> Response:
@@ -82,9 +78,7 @@ async def global_parallelism(call: Call) -> Response:
     refuse_parameters(call.request)
     limit = call.engine.plan.global_parallelism
     count = sum(account == call.account.number for account in call.engine.in_flight.values())
-    return Response.of_json(
-        200, global_parallelism_json(GlobalParallelism(_UNLIMITED if limit is None else limit, count))
-    )
+    return Response.of_json(200, global_parallelism_json(GlobalParallelism(limit, count)))
 
 
 async def _change(call: Call, key: str, change: Callable[[Connection], bool]) -> Response:

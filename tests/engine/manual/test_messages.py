@@ -8,6 +8,16 @@ from tests.engine.caller import TOKENS, Caller
 URL = "https://shop.test/hook"
 
 
+@pytest.mark.parametrize(
+    ("host", "cancelled"), [("shop.test", 1), ("shop.test:8000", 1), ("shop.test,shop.test:8000", 2), ("shop", 0)]
+)
+async def test_a_host_is_one_with_its_port(caller: Caller, host: str, cancelled: int):
+    """A filter by host finds what stands in the URL, with the port if it has one."""
+    for url in ("https://shop.test/a", "https://shop.test:8000/a"):
+        await caller.publish(url, delay="1h")
+    assert (await caller.ask("DELETE", "/v2/messages", host=host)).json == {"cancelled": cancelled}
+
+
 async def test_a_message_reads_back_as_it_was_published(caller: Caller):
     """Header map, body, labels, retries, callbacks and times are there; what was not set is absent."""
     headers = {

@@ -275,6 +275,13 @@ async def test_cancel_during_a_call_frees_the_place_with_its_end(engine: Embedde
     assert arrivals(receiver) == ["0", "1"]
 
 
+async def test_a_publish_that_names_a_queue_is_enqueued(engine: Embedded, caller: Caller):
+    """``Upstash-Queue-Name`` is told of schedules; on a publish it does the same, and makes the queue."""
+    message_id = await caller.publish(URL, queue_name="q", delay="1h")
+    assert (await caller.ask("GET", f"/v2/messages/{message_id}")).json["queueName"] == "q"
+    assert [queue["name"] for queue in (await caller.ask("GET", "/v2/queues")).json] == ["q"]
+
+
 async def test_cancel_by_queue_name_empties_it(engine: Embedded, caller: Caller):
     """Waiting, paused, delayed: all are found by their queue."""
     receiver = engine.receiver(URL)
