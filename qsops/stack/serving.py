@@ -67,6 +67,8 @@ def serve(environ: Mapping[str, str], *, host: str, port: int, on_ready: Callabl
         log_config=None,
         access_log=False,
         server_header=False,
+        # Nothing asks who the peer of a proxy is: the signature decides, and the public URL is a setting.
+        proxy_headers=False,
         # What is under way is finished; by then QStash has given up on it.
         timeout_graceful_shutdown=app.state.service.settings.delivery_timeout_s + STOP_MARGIN_S,
     )
