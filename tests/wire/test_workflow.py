@@ -80,6 +80,7 @@ def test_what_a_wait_does_not_say_has_its_default():
     assert waited({"url": URL, "timeout": 90}).timeout_s == 90
     assert waited({"url": URL, "timeoutHeaders": {"upstash-workflow-runid": "wfr_2"}}).run_id == "wfr_2"
     assert waited({"url": URL, "timeoutBody": "YQ"}).timeout_body == b"a"
+    assert waited({"url": URL, "timeoutBody": "data"}).timeout_body == b"\x75\xab\x5a"
 
 
 LINES = "each is a name, and a list of one line each"
@@ -99,6 +100,7 @@ MOST = 2**53
         ({"timeout": "0s"}, texts.invalid_field("timeout", "0s", "it is at least a second")),
         ({"timeout": 0}, texts.invalid_field("timeout", 0, f"it is a whole number from 1 to {MOST}")),
         ({"timeout": []}, texts.invalid_field("timeout", [], "it is a text")),
+        ({"timeoutBody": "hello world"}, texts.invalid_field("timeoutBody", "hello world", "it is base64")),
         ({"timeoutBody": "{}"}, texts.invalid_field("timeoutBody", "{}", "it is base64")),
         (
             {"timeoutHeaders": []},
