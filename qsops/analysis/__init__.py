@@ -5,9 +5,13 @@ The same on every machine: sorted, and rounded where numbers come from a divisio
 
 from __future__ import annotations
 
+from qsops.analysis.backlog import backlog
+from qsops.analysis.duplicates import duplicates
+from qsops.analysis.failure_groups import failure_groups
 from qsops.analysis.failures import failures
 from qsops.analysis.latency import latency
+from qsops.analysis.outages import outages
 from qsops.analysis.outcomes import outcomes
 from qsops.analysis.retry_ladder import retry_ladder
 
-__all__ = ["failures", "latency", "outcomes", "retry_ladder"]
+__all__ = ["backlog", "duplicates", "failure_groups", "failures", "latency", "outages", "outcomes", "retry_ladder"]

@@ -1,3 +1,4 @@
+import pandas as pd
 import pytest
 
 from qsops import analysis, fold, frames
@@ -61,10 +62,56 @@ def test_outcomes_add_up():
     assert by_label["messages"].sum() == len(MESSAGES)
 
 
-@pytest.mark.parametrize("verb", ["retry_ladder", "failures", "latency", "outcomes"])
+def test_failure_groups_leave_out_what_differs():
+    """Ids, numbers, hosts, addresses and quoted words are of one failure; the words and the status are what it is."""
+    errors = [
+        "worker 17 at 10.0.0.3:80 said 'no' to order 8a7f-33",
+        "worker 3 at 10.9.0.4:443 said 'never' to order b6",
+        "cannot reach https://a.example/x?y=1 for jane@doe.example",
+        "cannot reach http://b.example for joe@doe.example",
+    ]
+    failed = ATTEMPTS[ATTEMPTS["outcome"].isin(["error", "failed"])].head(4)
+    failed = failed.assign(error=errors, response_status=500)
+    found = analysis.failure_groups(failed)
+    assert found["error"].tolist() == [
+        "cannot reach <url> for <address>",
+        "worker # at <host> said <quoted> to order #",
+    ]
+    assert found["attempts"].tolist() == [2, 2]
+    other = analysis.failure_groups(failed.assign(response_status=503))
+    assert set(found["group"]).isdisjoint(other["group"])
+
+
+def test_a_messages_own_fault_is_no_outage():
+    """A destination that answers 4xx works; one that answers nothing but 503 does not."""
+    stories = [Story(f"msg_{n}", EPOCH_MS + n * 1000, ((0, 10, 422),), "failed") for n in range(40)]
+    of = fold.attempts(frames.logs(entry for story in stories for entry in story.entries()))
+    assert analysis.outages(of).empty
+    assert len(analysis.outages(of.assign(response_status=503))) == 1
+    assert len(analysis.outages(of.assign(response_status=429))) == 1
+
+
+def test_a_backlog_of_too_many_rows_is_refused():
+    """A width that is mistaken for another one makes no frame that fills the memory."""
+    far = MESSAGES.assign(finished_at=MESSAGES["created_at"] + pd.Timedelta("365D"))
+    with pytest.raises(ValueError, match="every='1s' makes over 100,000 rows"):
+        analysis.backlog(far, ATTEMPTS, "1s")
+
+
+EMPTY = {
+    "latency": lambda: analysis.latency(MESSAGES.iloc[:0]),
+    "outcomes": lambda: analysis.outcomes(MESSAGES.iloc[:0]),
+    "backlog": lambda: analysis.backlog(MESSAGES.iloc[:0], ATTEMPTS.iloc[:0]),
+    **{
+        verb: lambda verb=verb: getattr(analysis, verb)(ATTEMPTS.iloc[:0])
+        for verb in ("retry_ladder", "failures", "failure_groups", "outages", "duplicates")
+    },
+}
+
+
+@pytest.mark.parametrize("verb", EMPTY)
 def test_nothing_gives_an_empty_frame(verb: str):
     """An empty range is no error: the frame has its columns and no rows."""
-    empty = MESSAGES.iloc[:0] if verb in {"latency", "outcomes"} else ATTEMPTS.iloc[:0]
-    found = getattr(analysis, verb)(empty)
+    found = EMPTY[verb]()
     assert found.empty
     assert len(found.columns) >= 3
