@@ -116,7 +116,7 @@ class SqliteStore(Verbs):
                 raise _away(error, database.path) from error
             raise
 
-    async def _write(self, steps: Steps[T]) -> T:
+    async def _write(self, steps: Steps[T], within_s: float | None = None) -> T:
         database = self._opened()
         with _named(database.path):
             return await database.submit(lambda connection: _run(connection, steps))

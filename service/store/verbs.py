@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Final, TypeVar
 
 from qsops.models import CallbackReport, LedgerEntry, Page
 from service.store import callbacks, claims, erasure, failures, ledger, outbox
@@ -23,6 +23,8 @@ from service.store.values import (
 
 __all__ = ["Verbs"]
 
+#: Each table is searched for a person, however large it is.
+ERASE_WITHIN_S: Final = 600.0
 T = TypeVar("T")
 
 
@@ -35,8 +37,8 @@ class Verbs(ABC):
     locking: ClassVar[str] = ""
 
     @abstractmethod
-    async def _write(self, steps: Steps[T]) -> T:
-        """Run ``steps`` in a transaction; what a step raises undoes it."""
+    async def _write(self, steps: Steps[T], within_s: float | None = None) -> T:
+        """Run ``steps`` in a transaction, ``within_s`` if it may take long; what a step raises undoes it."""
 
     @abstractmethod
     async def _read(self, steps: Steps[T]) -> T:
@@ -100,7 +102,7 @@ class Verbs(ABC):
     async def erase(self, sender: str, *, dry_run: bool) -> Mapping[str, int]:
         steps = erasure.erase(sender, self.body_holds)
         try:
-            return await self._write(_undone(steps) if dry_run else steps)
+            return await self._write(_undone(steps) if dry_run else steps, ERASE_WITHIN_S)
         except _DryRun as found:
             return found.rows
 

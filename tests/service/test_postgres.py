@@ -256,6 +256,22 @@ async def test_a_statement_that_takes_too_long_is_ended(one: PostgresStore, monk
     assert await one.commit(effects("e-1"), 1)
 
 
+async def test_an_erasure_may_take_its_time(one: PostgresStore, monkeypatch: pytest.MonkeyPatch):
+    """Every table is searched for a person: what ends a delivery's statement does not end that."""
+    await one.commit(effects("e-1"), 1)
+    async with one._others.line() as connection:
+        await connection.execute(
+            "create function slowly() returns trigger language plpgsql as "
+            "$$ begin perform pg_sleep(0.2); return old; end $$; "
+            "create trigger slowly before delete on reads for each row execute function slowly(); "
+            "insert into reads values ('1', 'somebody', 'm', 'r', 1)",
+            prepare=False,
+        )
+    monkeypatch.setitem(transaction.LIMITS, "statement_timeout", 50)
+    assert (await one.erase("somebody", dry_run=True))["reads"] == 1
+    assert (await one.erase("somebody", dry_run=False))["reads"] == 1
+
+
 async def test_a_server_that_falls_silent_holds_up_nobody(one: PostgresStore, monkeypatch: pytest.MonkeyPatch):
     """Frozen, or behind a network that is gone: the verb ends all the same, and the next has a new connection."""
     (row,) = await one.fetch(Statement("select pg_backend_pid() as pid"))

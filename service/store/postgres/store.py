@@ -113,10 +113,10 @@ class PostgresStore(Verbs):
             async with self._readers.line() as connection, transaction(connection, read_only=True):
                 return await _run(connection, steps)
 
-    async def _write(self, steps: Steps[T]) -> T:
-        async with told(self._server.name):
+    async def _write(self, steps: Steps[T], within_s: float | None = None) -> T:
+        async with told(self._server.name, within_s):
             await self._opened()
-            async with self._others.line() as connection, transaction(connection):
+            async with self._others.line() as connection, transaction(connection, within_s=within_s):
                 return await _run(connection, steps)
 
     async def _opened(self) -> None:

@@ -21,20 +21,23 @@ LIMITS: Final = {
 }
 
 
-async def begin(connection: Connection, *, read_only: bool = False) -> None:
-    """Begin a transaction; within a pipeline it takes no round of its own."""
+async def begin(connection: Connection, *, read_only: bool = False, within_s: float | None = None) -> None:
+    """Begin a transaction whose statements may take ``within_s``; within a pipeline it takes no round of its own."""
     await connection.execute("begin read only" if read_only else "begin")
-    limits = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in LIMITS.items())
+    chosen = LIMITS if within_s is None else {**LIMITS, "statement_timeout": int(within_s * 1000)}
+    limits = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in chosen.items())
     # To compile our statements takes longer than to run them.
     await connection.execute(f"select {limits}, set_config('jit', 'off', true)")
 
 
 @asynccontextmanager
-async def transaction(connection: Connection, *, read_only: bool = False) -> AsyncIterator[None]:
+async def transaction(
+    connection: Connection, *, read_only: bool = False, within_s: float | None = None
+) -> AsyncIterator[None]:
     """Begin, and commit at the end; an exception undoes what was done within."""
     try:
         async with connection.pipeline():
-            await begin(connection, read_only=read_only)
+            await begin(connection, read_only=read_only, within_s=within_s)
         yield
         await connection.execute("commit")
     except BaseException:
