@@ -86,5 +86,6 @@ class Line(asyncio.Protocol):
 def _given_up(count: int) -> str:
     if not count:
         return ""
-    attempts = "1 attempt is" if count == 1 else f"{count} attempts are"
-    return f"; {attempts} made again, since nobody knows what came of it"
+    if count == 1:
+        return "; 1 attempt is made again, since nobody knows what came of it"
+    return f"; {count} attempts are made again, since nobody knows what came of them"
