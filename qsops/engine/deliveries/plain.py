@@ -56,25 +56,23 @@ class PlainDeliveries:
         place = _place(delivery.url)
         request = _head(delivery, place) + delivery.body
         kept = self._take(place)
-        if kept is not None:
-            try:
-                return await self._exchange(kept, place, request)
-            except ConnectionError:
-                if kept.heard:
-                    raise
-        return await self._exchange(await self._connect(place), place, request)
+        connection = kept or await self._connect(place)
+        try:
+            outcome = await connection.exchange(request)
+        except ConnectionError:
+            if kept is None or kept.heard:
+                raise
+            connection = await self._connect(place)
+            outcome = await connection.exchange(request)
+        if connection.reusable:
+            self._keep(place, connection)
+        return outcome
 
     def close(self) -> None:
         """Hang up all that is kept."""
         if self._sweeping is not None:
             self._sweeping.cancel()
         self._hang_up(before_s=math.inf)
-
-    async def _exchange(self, connection: Connection, place: _Place, request: bytes) -> Outcome:
-        outcome = await connection.exchange(request)
-        if connection.reusable:
-            self._keep(place, connection)
-        return outcome
 
     def _take(self, place: _Place) -> Connection | None:
         kept = self._idle.get((place.host, place.port))
