@@ -105,7 +105,7 @@ class PostgresStore(Verbs):
     async def _submit(self, work: Work) -> frozenset[str]:
         async with told(self._server.name):
             await self._opened()
-        return await self._writer.submit(work)
+            return await self._writer.submit(work)
 
     async def _read(self, steps: Steps[T]) -> T:
         async with told(self._server.name):
