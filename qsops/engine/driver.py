@@ -106,7 +106,7 @@ class Driver:
     def _look(self, connection: sqlite3.Connection, now_ms: int, room: int) -> tuple[int | None, Due]:
         in_flight, most = self._engine.in_flight, self._engine.plan.global_parallelism
         found = due(connection, now_ms, limit=room, in_flight=in_flight, per_account=most) if room else Due([])
-        return next_chore_ms(connection), found
+        return next_chore_ms(connection, self._engine.plan), found
 
     def _start_all(self, attempts: list[Attempt]) -> None:
         if not attempts:
