@@ -11,11 +11,10 @@ from qsops.config.dev_users import DEV_USERS
 from qsops.config.ranges import Network, parse_networks
 from qsops.errors import SettingsError
 
-__all__ = ["LOCAL", "READ_ONLY_VARIABLE", "TOKEN_LEAST", "TOKEN_VARIABLE", "Access"]
+__all__ = ["LOCAL", "TOKEN_LEAST", "TOKEN_VARIABLE", "Access"]
 
 #: Where the command finds its tokens, so that no list of processes shows them.
 TOKEN_VARIABLE: Final = "QSOPS_ENGINE_TOKEN"
-READ_ONLY_VARIABLE: Final = "QSOPS_ENGINE_READ_ONLY_TOKEN"
 #: How many characters a token has that is all that stands between the engine and the network.
 TOKEN_LEAST: Final = 16
 

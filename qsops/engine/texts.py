@@ -13,7 +13,6 @@ __all__ = [
     "INTERNAL_ERROR",
     "LLM_IS_GONE",
     "MALFORMED_REQUEST",
-    "count_out_of_range",
     "fan_out_too_large",
     "fan_out_too_wide",
     "fault_not_found",
@@ -34,11 +33,6 @@ LLM_IS_GONE: Final = "the hosted LLM is no more: publish to a provider's URL, wi
 INTERNAL_ERROR: Final = "the engine failed on this request; its log says why"
 MALFORMED_REQUEST: Final = "the request is no HTTP, or its target is no path"
 DELAYED_CALLBACK: Final = "messages with delayed callbacks are not accepted"
-
-
-def count_out_of_range(count: int, limit: int) -> str:
-    """A page of another size than there is."""
-    return f"invalid query parameter count: '{count}': it is a whole number from 1 to {limit}"
 
 
 def fan_out_too_large(limit: int) -> str:

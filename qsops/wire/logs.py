@@ -14,7 +14,7 @@ from qsops.errors import Corrupt, Rejected
 from qsops.models import LogEntry, LogFilter, Page, State
 from qsops.wire import texts
 from qsops.wire.http import Request, Response
-from qsops.wire.query import EARLIEST_FIRST, ORDERS, Parameters, encode_query
+from qsops.wire.query import EARLIEST_FIRST, MOST_NUMBER, ORDERS, Parameters, encode_query
 from qsops.wire.values import (
     cursor_of,
     flow_control_fields,
@@ -119,8 +119,8 @@ def logs_request(
     return Request("GET", path, encode_query([*named, *rest]))
 
 
-def parse_logs_request(request: Request) -> tuple[LogFilter, str | None, int | None]:
-    """Filter, cursor and count of a listing; parameters that are not known are passed over.
+def parse_logs_request(request: Request, most: int = MOST_NUMBER) -> tuple[LogFilter, str | None, int | None]:
+    """Filter, cursor and count, ``most`` at the most, of a listing; parameters that are not known are passed over.
 
     :raises Rejected: 400 for a value that does not parse.
     """
@@ -133,7 +133,7 @@ def parse_logs_request(request: Request) -> tuple[LogFilter, str | None, int | N
         message_ids=parameters.texts("messageId", "messageIds"),
         earliest_first=parameters.choice("order", ORDERS) == EARLIEST_FIRST,
     )
-    return wanted, parameters.text("cursor"), parameters.number("count", least=1)
+    return wanted, parameters.text("cursor"), parameters.number("count", least=1, most=most)
 
 
 def log_json(entry: LogEntry) -> dict[str, Any]:

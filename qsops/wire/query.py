@@ -12,13 +12,22 @@ from qsops.errors import Rejected
 from qsops.wire import texts
 from qsops.wire.http import Request
 
-__all__ = ["EARLIEST_FIRST", "ORDERS", "TOKEN", "Parameters", "Values", "encode_query", "refuse_parameters"]
+__all__ = [
+    "EARLIEST_FIRST",
+    "MOST_NUMBER",
+    "ORDERS",
+    "TOKEN",
+    "Parameters",
+    "Values",
+    "encode_query",
+    "refuse_parameters",
+]
 
 ORDERS: Final = ("earliestFirst", "latestFirst")
 EARLIEST_FIRST: Final = ORDERS[0]
 TOKEN: Final = "qstash_token"
 
-_MOST_NUMBER: Final = 2**53
+MOST_NUMBER: Final = 2**53
 _MOST_VALUES: Final = 10_000
 
 # A comma parts values. One that a URL or path may hold itself only does so before what looks like the next of them,
@@ -85,14 +94,14 @@ class Parameters:
         """The first value, None when absent or empty."""
         return next((value for value in self._values.get(name, ()) if value), None)
 
-    def number(self, name: str, *, least: int = 0, most: int = _MOST_NUMBER) -> int | None:
+    def number(self, name: str, *, least: int = 0, most: int = MOST_NUMBER) -> int | None:
         """A whole number between ``least`` and ``most``."""
         value = self.text(name)
         return None if value is None else _number(name, value, least, most)
 
     def numbers(self, name: str) -> tuple[int, ...]:
         """Whole numbers, repeated or comma-separated."""
-        return tuple(_number(name, value, 0, _MOST_NUMBER) for value in self.texts(name))
+        return tuple(_number(name, value, 0, MOST_NUMBER) for value in self.texts(name))
 
     def choice(self, name: str, choices: Sequence[str]) -> str | None:
         """One of ``choices``."""

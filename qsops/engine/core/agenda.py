@@ -15,6 +15,9 @@ from qsops.engine.plans import Plan
 
 __all__ = ["next_chore_ms", "next_gate_ms", "run_chores"]
 
+#: Keys that are looked at in one transaction; the others are still due behind it.
+_KEYS_AT_ONCE: Final = 100
+
 _NEXT_KNOCK: Final = "select min(due_ms) from progress where stage = 1 and due_ms is not null"
 
 
@@ -40,7 +43,7 @@ def run_chores(connection: Connection, now_ms: int, terms: Terms) -> None:
     A message that was there before comes before its gates ahead of those that are made now.
     """
     arrive_due(connection, now_ms)
-    for flow in due_flows(connection, now_ms):
+    for flow in due_flows(connection, now_ms, _KEYS_AT_ONCE):
         open_flow(connection, flow, now_ms)
     expire_due(connection, now_ms, terms)
     fire_due(connection, now_ms, terms)

@@ -57,7 +57,7 @@ _UNDER_WAY: Final = "select count(*) from gated where flow = ? and passed > 0"
 _NOT_CALLED: Final = "select count(*) from gated where flow = ? and passed > 0 and passed = 1"
 _WAKE: Final = "update flow_keys set wake_ms = ? where flow = ? and wake_ms is not ?"
 _NEXT: Final = "select min(wake_ms) from flow_keys where wake_ms is not null"
-_DUE: Final = "select flow from flow_keys where wake_ms is not null and wake_ms <= ? order by wake_ms, flow"
+_DUE: Final = "select flow from flow_keys where wake_ms is not null and wake_ms <= ? order by wake_ms, flow limit ?"
 _READ: Final = """
     select f.key, f.parallelism, f.rate, f.period_s, f.paused, f.window_ms, f.window_count, f.pinned_parallelism,
         f.pinned_rate,
@@ -83,7 +83,7 @@ def forget_idle(connection: Connection, before_ms: int, most: int) -> None:
 
 
 def flow_number(connection: Connection, account: int, key: str) -> int | None:
-    """The number of ``key``, if a message or a pin has brought it."""
+    """The number of ``key``, if a message has brought it."""
     row = connection.execute(_NUMBER, (account, key)).fetchone()
     return None if row is None else int(row[0])
 
@@ -157,9 +157,9 @@ def next_wake_ms(connection: Connection) -> int | None:
     return None if at_ms is None else int(at_ms)
 
 
-def due_flows(connection: Connection, now_ms: int) -> list[int]:
-    """The keys that want to be looked at now."""
-    return [flow for (flow,) in connection.execute(_DUE, (now_ms,))]
+def due_flows(connection: Connection, now_ms: int, limit: int) -> list[int]:
+    """The first ``limit`` keys that want to be looked at now."""
+    return [flow for (flow,) in connection.execute(_DUE, (now_ms, limit)).fetchall()]
 
 
 def _not_called(connection: Connection, flow: int) -> int:

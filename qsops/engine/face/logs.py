@@ -7,8 +7,6 @@ from typing import Final, Literal
 from qsops.engine.core.log_groups import read_log_groups
 from qsops.engine.core.logs import read_logs
 from qsops.engine.face.call import Call
-from qsops.engine.texts import count_out_of_range
-from qsops.errors import Rejected
 from qsops.models import LogEntry, LogFilter, Page
 from qsops.wire.http import Response
 from qsops.wire.log_groups import LOG_GROUPS_LIMIT, is_grouped, log_groups_json
@@ -33,11 +31,9 @@ async def logs(call: Call) -> Response:
 
 def _page(call: Call, key: Literal["events", "logs"]) -> Response:
     grouped, size = is_grouped(call.request), parse_trim(call.request)
-    wanted, cursor, count = parse_logs_request(call.request)
     most = LOG_GROUPS_LIMIT if grouped else PAGE_LIMIT[key]
+    wanted, cursor, count = parse_logs_request(call.request, most)
     limit = most if count is None else count
-    if not 1 <= limit <= most:
-        raise Rejected(400, count_out_of_range(limit, most))
     if grouped:
         return Response.of_json(200, log_groups_json(_groups(call, wanted, cursor, limit, size)))
     page = call.engine.database.read(
