@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from qsops.config.dev_users import DEV_USERS
+from qsops.wire import texts
 from qsops.wire.http import Request, Response
 
 TOKENS = [user.token for user in DEV_USERS]
@@ -81,3 +82,8 @@ class Caller:
 
 def option_headers(**options: Any) -> dict[str, str]:
     return {f"Upstash-{name.replace('_', '-').title()}": str(value) for name, value in options.items()}
+
+
+def out_of_range(count: int, most: int) -> str:
+    """What is said of a page of another size than there is."""
+    return texts.invalid_parameter("count", str(count), f"it is a whole number from 1 to {most}")

@@ -1,11 +1,10 @@
 import pytest
 
 from qsops.clock import EPOCH_MS, ManualClock
-from qsops.engine import texts as own_texts
 from qsops.engine.embedded import Embedded
 from qsops.wire import texts
 from qsops.wire.http import header
-from tests.engine.caller import TOKENS, Caller
+from tests.engine.caller import TOKENS, Caller, out_of_range
 
 URL = "https://shop.test/hook"
 
@@ -219,7 +218,7 @@ async def test_large_letters_are_retried_in_portions(engine: Embedded, caller: C
 async def test_a_page_has_a_limit(caller: Caller, count: int):
     """At most a hundred dead letters a page."""
     answer = await caller.ask("GET", "/v2/dlq", count=count)
-    assert (answer.status, answer.error) == (400, own_texts.count_out_of_range(count, 100))
+    assert (answer.status, answer.error) == (400, out_of_range(count, 100))
 
 
 async def test_an_account_sees_its_own_letters_only(engine: Embedded, caller: Caller):

@@ -3,7 +3,7 @@ import pytest
 from qsops.engine import texts as own_texts
 from qsops.engine.core import log_groups
 from qsops.engine.embedded import Embedded
-from tests.engine.caller import Caller
+from tests.engine.caller import Caller, out_of_range
 
 URL = "https://shop.test/hook"
 
@@ -54,7 +54,7 @@ async def test_a_page_holds_ten_messages(engine: Embedded, caller: Caller):
     assert ([message_id for message_id, _ in rest], end) == (ids[1::-1], None)
     for path in ("/v2/logs", "/v2/events"):
         answer = await caller.ask("GET", path, groupBy="messageId", count=11)
-        assert (answer.status, answer.error) == (400, own_texts.count_out_of_range(11, 10))
+        assert (answer.status, answer.error) == (400, out_of_range(11, 10))
         assert len((await caller.ask("GET", path, groupBy="messageId")).json["messages"]) == 10
 
 

@@ -3,9 +3,8 @@ import json
 import pytest
 
 from qsops.clock import EPOCH_MS
-from qsops.engine import texts as own_texts
 from qsops.engine.embedded import Embedded
-from tests.engine.caller import TOKENS, Caller
+from tests.engine.caller import TOKENS, Caller, out_of_range
 
 URL = "https://shop.test/hook"
 
@@ -126,7 +125,7 @@ async def test_a_page_has_a_limit(caller: Caller, path: str, limit: int):
     """The SDKs' path pages by up to 1,000, the documented one by 100."""
     assert (await caller.ask("GET", path, count=limit)).status == 200
     answer = await caller.ask("GET", path, count=limit + 1)
-    assert (answer.status, answer.error) == (400, own_texts.count_out_of_range(limit + 1, limit))
+    assert (answer.status, answer.error) == (400, out_of_range(limit + 1, limit))
 
 
 @pytest.mark.parametrize("state", ["FOO", "error", "DELIVERED,X"])
