@@ -63,6 +63,8 @@ _CARRIERS: Final = (
     (IPv6Network("::/96"), 0),  # compatible, long deprecated
     (IPv6Network("2002::/16"), 80),  # 6to4
 )
+#: Carried in the open by relays that nobody runs any more (RFC 7526); newer Pythons call it private, too.
+_SIX_TO_FOUR: Final = _CARRIERS[-1][0]
 #: Of these, those that stand for the address of IPv4 and nothing else.
 _STAND_INS: Final = tuple(prefix for prefix, _ in _CARRIERS[:3])
 _ISATAP: Final = (0x0000_5EFE, 0x0200_5EFE)
@@ -88,7 +90,7 @@ def forbidden_reason(address: Address, allowed: Sequence[Network] = ()) -> str |
         inner_reason = forbidden_reason(inner, allowed)
         if inner_reason is not None:
             return inner_reason
-    if address.version == 6 and not _is_in(address, (_UNICAST, *_STAND_INS)):
+    if address.version == 6 and (address in _SIX_TO_FOUR or not _is_in(address, (_UNICAST, *_STAND_INS))):
         return "a reserved address"
     return None
 

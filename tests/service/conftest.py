@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from itertools import count
 from pathlib import Path
@@ -6,7 +7,7 @@ import psycopg
 import pytest
 
 from bench.postgres import Cluster, cluster
-from service.store import Store, open_store
+from service.store import SqliteStore, Store, open_store
 from tests.service.rig import Rig, close, make_rig
 
 _numbers = count(1)
@@ -44,3 +45,19 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     store = open_store(urls.get(request.param) or request.getfixturevalue("postgres_url"))
     yield store
     await store.aclose()
+
+
+@pytest.fixture
+def closing(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Closes the stores in memory that a test makes on a loop of its own."""
+    made: list[SqliteStore] = []
+    begin = SqliteStore.__init__
+
+    def remembered(store: SqliteStore, path: str) -> None:
+        begin(store, path)
+        made.append(store)
+
+    monkeypatch.setattr(SqliteStore, "__init__", remembered)
+    yield
+    for store in made:
+        asyncio.run(store.aclose())

@@ -16,6 +16,8 @@ from service.store import Cause, Effects, FailureGroup, SqliteStore
 from service.tally import ALERTS, Tally
 from tests.service import virtual
 
+pytestmark = pytest.mark.usefixtures("closing")
+
 OURS = "https://service.example/api/qstash/instagram-ingestion"
 QUIET_S = 900
 GATHERED_MS = int(GATHER_S * 1000)

@@ -12,6 +12,8 @@ from service.store import Effects, SqliteStore, Statement
 from tests.service import virtual
 from tests.service.rig import Rig
 
+pytestmark = pytest.mark.usefixtures("closing")
+
 RETENTION_S = 40 * 3600
 EVERY_MS = int(EVERY_S * 1000)
 # Time for the pauses between portions.
