@@ -163,7 +163,8 @@ create table queues (
   unique (account, name)
 ) strict;
 
--- Of a key's limits, a null one is not set. The window of the rate began at window_ms and has seen window_count calls.
+-- Of a key's limits, a null one is not set. The window of the rate began at window_ms and has seen window_count calls; one
+-- that has not begun, since nobody was called in it yet, has a negative count.
 -- wake_ms: messages wait, and the rate lets the next one pass then. seen_day: when a message named it last, in days.
 create table flow_keys (
   flow integer primary key,
