@@ -1,4 +1,4 @@
-"""The service's database behind a port: outbox, claims, ledger, conversations. SQLite is its first adapter."""
+"""The service's database behind a port: outbox, claims, ledger, conversations; on SQLite, or on PostgreSQL."""
 
 from __future__ import annotations
 

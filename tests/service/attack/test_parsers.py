@@ -57,7 +57,7 @@ def test_no_post_is_a_fault(body: bytes):
 @fuzzed
 @given(post=posts())
 def test_what_looks_like_metas_is_kept(post: Any):
-    """A post with odd values in it loses nothing: each update becomes an event that the consumer can read and store."""
+    """Whatever stands in a post, each event has an identity, and the consumer can read it and store it as it was."""
     try:
         events = read(json.dumps(post, allow_nan=False).encode())
     except (Corrupt, ValueError, OverflowError):
@@ -65,7 +65,8 @@ def test_what_looks_like_metas_is_kept(post: Any):
     for event in events:
         item_of(event.kind, event.account, event.payload)
         mid_of(event.kind, event.payload)
-        json.dumps(event.payload)
+        assert event.id
+        assert json.loads(json.dumps(event.payload)) == event.payload
 
 
 @fuzzed
@@ -93,9 +94,12 @@ def test_no_ingested_envelope_is_a_fault(value: Any):
     """What another producer hands in is an event, or Corrupt."""
     for candidate in (value, ENVELOPE | value if isinstance(value, dict) else ENVELOPE):
         try:
-            event_of(parse_json(json.dumps(candidate).encode()), sample_event("message", "m", AT_MS).received_at)
+            event = event_of(
+                parse_json(json.dumps(candidate).encode()), sample_event("message", "m", AT_MS).received_at
+            )
         except Corrupt:
             continue
+        assert event.id == candidate["id"]
 
 
 def forged(head: Any, claims: Any) -> str:
