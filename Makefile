@@ -5,7 +5,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 # What the notebooks and the tests need beside the toolkit itself.
-EXTRAS := toolkit,service,postgres,otel,notebooks,dev
+EXTRAS := toolkit,archive,spark,service,postgres,otel,notebooks,dev
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up lab test check format notebooks bench soak fidelity conformance constraints clean
