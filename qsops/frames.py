@@ -22,6 +22,9 @@ __all__ = [
     "ENTRIES",
     "LOGS",
     "MESSAGES",
+    "PORTABLE_ATTEMPTS",
+    "PORTABLE_LOGS",
+    "PORTABLE_MESSAGES",
     "cast",
     "entries",
     "entry_table",
@@ -100,6 +103,28 @@ MESSAGES = pa.schema(
         ("time_to_deliver_ms", pa.int64()),
         ("last_status", pa.int64()),
         ("last_error", pa.string()),
+    ]
+)
+
+#: The same three with the columns that :mod:`qsops.fold.portable` adds: what tables hold that others read as well.
+PORTABLE_LOGS = LOGS.append(pa.field("time_ms", pa.int64()))
+PORTABLE_ATTEMPTS = pa.unify_schemas(
+    [
+        ATTEMPTS,
+        pa.schema(
+            [
+                ("started_ms", pa.int64()),
+                ("ended_ms", pa.int64()),
+                ("error_fingerprint", pa.string()),
+                ("body_fingerprint", pa.string()),
+            ]
+        ),
+    ]
+)
+PORTABLE_MESSAGES = pa.unify_schemas(
+    [
+        MESSAGES,
+        pa.schema([("created_ms", pa.int64()), ("finished_ms", pa.int64()), ("last_fingerprint", pa.string())]),
     ]
 )
 

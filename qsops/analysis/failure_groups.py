@@ -6,7 +6,7 @@ from typing import Final
 
 import pandas as pd
 
-from qsops.analysis.fingerprints import fingerprint, without_ids
+from qsops.fold.fingerprints import fingerprint, without_ids
 
 __all__ = ["failure_groups"]
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from qsops.analysis.fingerprints import without_ids
+from qsops.fold.fingerprints import without_ids
 from qsops.analysis.segments import Segment, best_segments
 
 __all__ = ["COLUMNS", "outages"]
