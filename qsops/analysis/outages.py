@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from qsops.fold.fingerprints import without_ids
 from qsops.analysis.segments import Segment, best_segments
+from qsops.fold.fingerprints import without_ids
 
 __all__ = ["COLUMNS", "outages"]
 
