@@ -12,6 +12,7 @@ is what precedes the path that the app sees; a proxy that takes a prefix off is 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
@@ -22,6 +23,7 @@ from urllib.parse import quote, urlsplit
 
 from qsops import config, public_url
 from qsops.clock import Clock, SystemClock
+from qsops.config.vendor import REGION_HOSTS
 from qsops.errors import SettingsError, SignatureRefused
 from qsops.models import Headers, KeyPair
 from qsops.signing import verify
@@ -34,12 +36,24 @@ except ImportError as error:  # pragma: no cover
     raise ImportError("qsops.receive needs FastAPI: pip install 'qsops[service]'") from error
 from qsops.wire.header_text import headers_from_wire
 
-__all__ = ["BODY_LIMIT", "BodyTooLarge", "Delivery", "Verifier", "read_body", "verified"]
+__all__ = [
+    "BODY_LIMIT",
+    "BODY_PATIENCE_S",
+    "BodyCompressed",
+    "BodyTooLarge",
+    "Delivery",
+    "Verifier",
+    "read_body",
+    "verified",
+]
 
 #: The largest message of any plan, in bytes.
 BODY_LIMIT: Final = 50 * 1024 * 1024
+#: For the whole of a body: QStash gives an attempt no longer on its smallest plan.
+BODY_PATIENCE_S: Final = 30.0
 #: How far the sender's clock and ours may differ.
 CLOCK_TOLERANCE_S: Final = 5.0
+COMPRESSED: Final = "Content-Encoding must be identity: what is signed are the bytes as they are sent"
 
 #: From ``Upstash-Region``, such as ``EU-CENTRAL-1``, to the keys that sign there.
 KeyChoice = Callable[[str | None], KeyPair]
@@ -49,6 +63,10 @@ _log = logging.getLogger("qsops.receive")
 
 class BodyTooLarge(ValueError):
     """A body over the limit; the rest of it was not read."""
+
+
+class BodyCompressed(ValueError):
+    """A body that is not as it was signed; none of it was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +143,16 @@ def verified(
     clock: Clock | None = None,
     tolerance_s: float = CLOCK_TOLERANCE_S,
     body_limit: int = BODY_LIMIT,
+    body_patience_s: float = BODY_PATIENCE_S,
 ) -> Callable[[Request], Awaitable[Delivery]]:
-    """A FastAPI dependency: the :class:`Delivery`, or an answer of 401 (signature) or 413 (over ``body_limit`` bytes).
+    """A FastAPI dependency: the :class:`Delivery`, or an answer of 401 to what is not signed as it should be.
+
+    Before that 413 to a body of more than ``body_limit`` bytes, 408 to one that is not there within
+    ``body_patience_s``, 415 to a compressed one.
 
     Keys and base URL come from the arguments, else from the settings (``QSTASH_CURRENT_SIGNING_KEY``,
-    ``QSTASH_NEXT_SIGNING_KEY``, ``PUBLIC_BASE_URL``), read here and now: an app that is not set up does not start.
+    ``QSTASH_NEXT_SIGNING_KEY``, with ``QSTASH_REGION`` those of the region that ``Upstash-Region`` names,
+    ``PUBLIC_BASE_URL``), read here and now: an app that is not set up does not start.
 
     :raises SettingsError: naming the setting that is missing.
     """
@@ -137,13 +160,9 @@ def verified(
     verifier = Verifier(keys, clock=clock or SystemClock(), tolerance_s=tolerance_s)
 
     async def delivery(request: Request) -> Delivery:
+        body = await _body(request, body_limit, body_patience_s)
         try:
-            body = await read_body(request, body_limit)
             return verifier.verify(headers_of(request), body, *_urls(base, request))
-        except BodyTooLarge as error:
-            raise HTTPException(413, str(error)) from error
-        except ClientDisconnect as error:
-            raise HTTPException(400, "the body broke off") from error
         except SignatureRefused as refused:
             _log.warning("delivery refused: %s: %s", refused.cause, refused)
             raise HTTPException(401, f"signature refused: {refused.cause}") from refused
@@ -152,7 +171,13 @@ def verified(
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """The raw body. :raises BodyTooLarge: as soon as it is known to be over ``limit`` bytes."""
+    """The raw body.
+
+    :raises BodyTooLarge: as soon as it is known to be over ``limit`` bytes.
+    :raises BodyCompressed: when it is.
+    """
+    if any(value.strip().lower() not in ("", "identity") for value in request.headers.getlist("content-encoding")):
+        raise BodyCompressed(COMPRESSED)
     told = request.headers.get("content-length", "")
     body = bytearray()
     if told.isdecimal() and int(told) > limit:
@@ -169,7 +194,25 @@ def headers_of(request: Request) -> Headers:
     return headers_from_wire(request.headers.raw)
 
 
-def _keys_and_base(current_key: str | None, next_key: str | None, base_url: str | None) -> tuple[KeyPair, str]:
+async def _body(request: Request, limit: int, patience_s: float) -> bytes:
+    """The raw body, or the answer that turns it away; what was not read is no request that a connection could go on."""
+    try:
+        async with asyncio.timeout(patience_s):
+            return await read_body(request, limit)
+    except TimeoutError:
+        status, detail = 408, f"the body did not come within {patience_s:g} s"
+    except BodyTooLarge as error:
+        status, detail = 413, str(error)
+    except BodyCompressed as error:
+        status, detail = 415, str(error)
+    except ClientDisconnect:
+        status, detail = 400, "the body broke off"
+    raise HTTPException(status, detail, headers={"Connection": "close"})
+
+
+def _keys_and_base(
+    current_key: str | None, next_key: str | None, base_url: str | None
+) -> tuple[KeyPair | KeyChoice, str]:
     if current_key is not None and base_url is not None:
         return KeyPair(current_key, next_key), base_url.rstrip("/")
     root = config.project_root()
@@ -179,14 +222,16 @@ def _keys_and_base(current_key: str | None, next_key: str | None, base_url: str 
         base_url = public_url.resolve(env, port=None, engine_local=target.kind == "local", fetch=None).url
     if current_key is not None:
         return KeyPair(current_key, next_key), base_url
-    keys = target.need("keys", verb="verified()")
-    is_public = config.is_dev_key(keys.current) or config.is_dev_key(keys.next)
+    plain = config.signing_keys(env) or target.need("keys", verb="verified()")
+    regional = {region: config.signing_keys(env, region) or plain for region in REGION_HOSTS.values()}
+    pairs = (plain, *regional.values())
+    is_public = any(config.is_dev_key(key) for pair in pairs for key in (pair.current, pair.next))
     if is_public and not config.is_loopback(urlsplit(base_url).hostname):
         raise SettingsError(
             "QSTASH_CURRENT_SIGNING_KEY is one of the vendor's public development keys, "
             f"and {base_url} is not loopback: anybody could sign; use your account's keys"
         )
-    return keys, base_url.rstrip("/")
+    return lambda region: regional.get((region or "").upper().replace("-", "_"), plain), base_url.rstrip("/")
 
 
 def _urls(base: str, request: Request) -> list[str]:

@@ -1,5 +1,7 @@
+import asyncio
 import importlib.util
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any
@@ -20,11 +22,10 @@ KEYS = KeyPair("sig_current", "sig_next")
 CLOCK = ManualClock()
 
 
-def make_app(base_url: str = "https://hooks.example.com", **options: Any) -> FastAPI:
+def make_app(base_url: str | None = "https://hooks.example.com", **options: Any) -> FastAPI:
     app = FastAPI()
-    dependency = verified(
-        current_key=KEYS.current, next_key=KEYS.next, base_url=base_url, clock=CLOCK, **{"body_limit": 1000, **options}
-    )
+    own: dict[str, Any] = {"current_key": KEYS.current, "next_key": KEYS.next, "body_limit": 1000}
+    dependency = verified(base_url=base_url, clock=CLOCK, **{**own, **options})
 
     @app.post("/hook/{rest:path}")
     async def hook(delivery: Annotated[Delivery, Depends(dependency)]) -> dict[str, Any]:
@@ -124,6 +125,15 @@ async def test_a_body_over_the_limit_is_413():
     assert answer.status_code == 413
 
 
+async def refusal_of(receive: Callable[[], Awaitable[dict[str, Any]]], **options: Any) -> HTTPException:
+    """What the dependency raises for a body that comes as ``receive`` has it."""
+    with pytest.raises(HTTPException) as caught:
+        await verified(current_key=KEYS.current, base_url="https://x.example", clock=CLOCK, **options)(
+            Request({"type": "http", "method": "POST", "path": "/hook", "headers": []}, receive)
+        )
+    return caught.value
+
+
 async def test_an_upload_that_breaks_off_is_400():
     """Connections end whenever they like: no traceback in the log of whose app it is."""
     parts = [{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}]
@@ -131,11 +141,26 @@ async def test_an_upload_that_breaks_off_is_400():
     async def receive() -> dict[str, Any]:
         return parts.pop(0)
 
-    with pytest.raises(HTTPException) as caught:
-        await verified(current_key=KEYS.current, base_url="https://x.example", clock=CLOCK)(
-            Request({"type": "http", "method": "POST", "path": "/hook", "headers": []}, receive)
-        )
-    assert caught.value.status_code == 400
+    assert (await refusal_of(receive)).status_code == 400
+
+
+async def test_a_body_that_does_not_come_is_408():
+    """Who sends a byte now and then holds a connection for a bounded time, as at the service."""
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.sleep(3600)
+        return {}
+
+    refused = await refusal_of(receive, body_patience_s=0.001)
+    assert (refused.status_code, refused.detail) == (408, "the body did not come within 0.001 s")
+    assert refused.headers == {"Connection": "close"}
+
+
+@pytest.mark.parametrize(("encoding", "status"), [("gzip", 415), ("identity, br", 415), ("identity", 200), ("", 200)])
+async def test_a_compressed_body_is_415(encoding: str, status: int):
+    """What was signed are the bytes as they are sent: nothing is unpacked before it is verified, as at the service."""
+    answer = await deliver(make_app(), "https://hooks.example.com/hook/a", **{"Content-Encoding": encoding})
+    assert answer.status_code == status
 
 
 def test_keys_and_url_come_from_the_environment(monkeypatch: pytest.MonkeyPatch):
@@ -150,12 +175,51 @@ def test_keys_and_url_come_from_the_environment(monkeypatch: pytest.MonkeyPatch)
         verified()
 
 
+async def test_the_keys_are_those_of_the_region_that_a_delivery_names(monkeypatch: pytest.MonkeyPatch):
+    """One endpoint may be called from both regions: each signs with its own keys, all else with the plain ones."""
+    monkeypatch.setenv("PUBLIC_BASE_URL", "https://hooks.example.com")
+    monkeypatch.setenv("QSTASH_REGION", "EU_CENTRAL_1")
+    monkeypatch.setenv("QSTASH_CURRENT_SIGNING_KEY", "sig_plain")
+    monkeypatch.setenv("EU_CENTRAL_1_QSTASH_CURRENT_SIGNING_KEY", "sig_eu")
+    monkeypatch.setenv("US_EAST_1_QSTASH_CURRENT_SIGNING_KEY", "sig_us")
+    app = make_app(current_key=None, next_key=None, base_url=None)
+    told = {"EU-CENTRAL-1": "sig_eu", "US-EAST-1": "sig_us", "AP-SOUTH-1": "sig_plain", "": "sig_plain"}
+    for region, own in told.items():
+        for key in ("sig_eu", "sig_us", "sig_plain"):
+            headers = {"Upstash-Region": region} if region else {}
+            answer = await deliver(app, "https://hooks.example.com/hook/a", key=key, **headers)
+            assert answer.status_code == (200 if key == own else 401), (region, key)
+
+
+async def test_without_a_region_there_is_one_pair_of_keys(monkeypatch: pytest.MonkeyPatch):
+    """Regional names count once QSTASH_REGION is set: until then they may be anybody's."""
+    monkeypatch.setenv("QSTASH_CURRENT_SIGNING_KEY", "sig_plain")
+    monkeypatch.setenv("EU_CENTRAL_1_QSTASH_CURRENT_SIGNING_KEY", "sig_eu")
+    monkeypatch.setenv("PUBLIC_BASE_URL", "https://hooks.example.com")
+    app = make_app(current_key=None, next_key=None, base_url=None)
+    url = "https://hooks.example.com/hook/a"
+    answers = [
+        await deliver(app, url, key=key, **{"Upstash-Region": "EU-CENTRAL-1"}) for key in ("sig_plain", "sig_eu")
+    ]
+    assert [answer.status_code for answer in answers] == [200, 401]
+
+
 def test_public_keys_of_the_environment_stay_on_loopback(monkeypatch: pytest.MonkeyPatch):
     """With the vendor's development keys anybody can sign."""
     monkeypatch.setenv("QSTASH_DEV", "true")
     monkeypatch.setenv("PUBLIC_BASE_URL", "http://127.0.0.1:8000")
     verified()
     monkeypatch.setenv("PUBLIC_BASE_URL", "https://hooks.example.com")
+    with pytest.raises(SettingsError, match="development keys"):
+        verified()
+
+
+def test_public_keys_of_a_region_stay_on_loopback_too(monkeypatch: pytest.MonkeyPatch):
+    """Whoever signs as a region would be let in as surely."""
+    monkeypatch.setenv("PUBLIC_BASE_URL", "https://hooks.example.com")
+    monkeypatch.setenv("QSTASH_REGION", "EU_CENTRAL_1")
+    monkeypatch.setenv("QSTASH_CURRENT_SIGNING_KEY", "sig_plain")
+    monkeypatch.setenv("US_EAST_1_QSTASH_CURRENT_SIGNING_KEY", DEV_USERS[0].keys.current)
     with pytest.raises(SettingsError, match="development keys"):
         verified()
 
