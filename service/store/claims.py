@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from itertools import zip_longest
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import Final
 
 from service.store import ledger, outbox
 from service.store.steps import Many, Steps
-from service.store.values import Effects, Parameters, Statement
+from service.store.values import Effects, Statement
 
-__all__ = ["commit", "commit_all", "prune", "release"]
+__all__ = ["batches", "commit", "commit_all", "prune", "release"]
 
 _CLAIM: Final = (
     "insert into claims (event_id, claimed_at_ms) values (:event_id, :now_ms) on conflict do nothing returning 1"
@@ -38,10 +39,7 @@ def commit(effects: Effects, now_ms: int) -> Steps[bool]:
 
 
 def commit_all(group: Sequence[tuple[Effects, int]], claim_all: str) -> Steps[list[bool]]:
-    """As :func:`commit` for each of ``group``, with statements of one text as one; ``claim_all`` claims ``:event_ids``.
-
-    Each event's statements stay in their order, those of different events have none.
-    """
+    """As :func:`commit` for each of ``group``, in :func:`batches`; ``claim_all`` claims ``:event_ids``."""
     event_ids = [effects.entry.event_id for effects, _ in group]
     now_ms = max(at_ms for _, at_ms in group)
     free = {row[0] for row in (yield Statement(claim_all, {"event_ids": json.dumps(event_ids), "now_ms": now_ms}))}
@@ -55,18 +53,24 @@ def commit_all(group: Sequence[tuple[Effects, int]], claim_all: str) -> Steps[li
         free.discard(effects.entry.event_id)  # of two in one group the first has it
     yield from ledger.record([effects.entry for effects in fresh])
     yield from ledger.record_again([effects.entry.event_id for effects in again])
-    for turn in zip_longest(*[effects.statements for effects in fresh]):
-        yield from _by_text(statement for statement in turn if statement is not None)
+    yield from batches(fresh)
     yield from outbox.insert([message for effects in fresh for message in effects.outgoing], now_ms)
     return claimed
 
 
-def _by_text(statements: Iterable[Statement]) -> Steps[None]:
-    rows: dict[str, list[Parameters]] = {}
-    for statement in statements:
-        rows.setdefault(statement.sql, []).append(statement.parameters)
-    for sql, parameters in rows.items():
-        yield Many(sql, parameters)
+def batches(made: Iterable[Effects]) -> Iterator[Many]:
+    """The handlers' statements: each event's stay together in their order, as if it were alone in its transaction.
+
+    Events have no order among them, so those that do the same stand side by side, and neighbours of one text are one.
+    """
+    in_order = sorted(made, key=_texts)
+    statements = (statement for effects in in_order for statement in effects.statements)
+    for sql, same in groupby(statements, key=attrgetter("sql")):
+        yield Many(sql, [statement.parameters for statement in same])
+
+
+def _texts(effects: Effects) -> list[str]:
+    return [statement.sql for statement in effects.statements]
 
 
 def release(event_ids: Sequence[str]) -> Steps[frozenset[str]]:

@@ -22,6 +22,9 @@ from service.store import (
     Store,
     Unreadable,
 )
+from service.store.claims import batches
+
+NOTE = "insert into other_events values (:id, 'note', '1', 0, :payload)"
 
 
 def entry(event_id: str = "e-1", state: str = "published", **fields: object) -> LedgerEntry:
@@ -255,6 +258,37 @@ async def test_statements_of_an_event_run_in_their_order(store: Store):
         )
     )
     assert await store.fetch(Statement("select distinct payload from other_events")) == [{"payload": "abcb"}]
+
+
+async def test_statements_of_an_event_stay_together(store: Store):
+    """What one event wrote is what its next statement finds, also when others of its group write the same row."""
+    await store.commit(Effects(entry("e-0", "processed"), [Statement(NOTE, {"id": "last", "payload": ""})]), 1)
+    steps = [
+        "update other_events set payload = :id where event_id = 'last'",
+        "insert into other_events select :id, 'note', '1', 0, payload from other_events where event_id = 'last'",
+    ]
+    names = [f"e-{number}" for number in range(1, 10)]
+    # Some say it in one statement more, so that not all of the group are alike.
+    made = [[*steps[: number % 2], *steps] for number in range(1, 10)]
+    await asyncio.gather(
+        *(
+            store.commit(Effects(entry(name, "processed"), [Statement(sql, {"id": name}) for sql in texts]), 1)
+            for name, texts in zip(names, made, strict=True)
+        )
+    )
+    found = await store.fetch(Statement("select event_id, payload from other_events where event_id <> 'last'"))
+    assert {row["event_id"]: row["payload"] for row in found} == {name: name for name in names}
+
+
+def test_events_that_do_the_same_are_one_batch():
+    """To begin a statement costs more than a row of it: one text that many events have is begun once in a group."""
+    made = [Effects(entry(f"e-{n}"), [Statement(text, {"n": n})]) for n, text in enumerate("abacab")]
+    made.append(Effects(entry("e-6"), [Statement("a", {"n": 6}), Statement("b", {"n": 6})]))
+    assert [(batch.sql, [row["n"] for row in batch.rows]) for batch in batches(made)] == [
+        ("a", [0, 2, 4, 6]),
+        ("b", [6, 1, 5]),
+        ("c", [3]),
+    ]
 
 
 async def test_whoever_stops_waiting_leaves_the_others_alone(store: Store):

@@ -11,15 +11,14 @@ from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any, Final
 
 from qsops.models import LedgerEntry
-from service.store import ledger, outbox
+from service.store import claims, ledger, outbox
 from service.store.postgres.named import numbered
 from service.store.postgres.server import Connection
 from service.store.postgres.transaction import begin
-from service.store.values import Effects, Outgoing, Statement
+from service.store.values import Effects, Outgoing
 
 __all__ = ["Work", "run"]
 
@@ -75,22 +74,23 @@ async def run(connection: Connection, works: Sequence[Work]) -> list[frozenset[s
     async with connection.pipeline():
         for sql, values in _bulk(written, made):
             await cursor.execute(sql, values)
-        for sql, rows in _batches(made):
-            await cursor.executemany(sql, rows)
+        for batch in claims.batches(made):
+            translated = numbered(batch.sql)
+            await cursor.executemany(translated.sql, [translated.values(row) for row in batch.rows])
         await cursor.execute("commit")
     return known
 
 
 async def _begin(connection: Connection, works: Sequence[Work]) -> tuple[set[str], set[str]]:
     """Begin, and claim and receive events; those that nobody had before."""
-    claims = {work.effects.entry.event_id: work.now_ms for work in works if work.effects}
-    ids = sorted(claims)
+    wanted = {work.effects.entry.event_id: work.now_ms for work in works if work.effects}
+    ids = sorted(wanted)
     received = next(_once_each([entry for work in works if work.if_new for entry in work.entries]), [])
     claiming, receiving = connection.cursor(), connection.cursor()
     async with connection.pipeline():
         await begin(connection)
         if ids:
-            rows = [{"event_id": event_id, "claimed_at_ms": claims[event_id]} for event_id in ids]
+            rows = [{"event_id": event_id, "claimed_at_ms": wanted[event_id]} for event_id in ids]
             await claiming.execute(_CLAIM, [json.dumps(rows)])
         if received:
             await receiving.execute(_RECEIVE, [_json(received)])
@@ -141,12 +141,3 @@ def _once_each(entries: Sequence[LedgerEntry]) -> Iterator[list[LedgerEntry]]:
         later = [entry for entry in left if portion.setdefault(entry.event_id, entry) is not entry]
         yield sorted(portion.values(), key=lambda entry: entry.event_id)
         left = later
-
-
-def _batches(made: Sequence[Effects]) -> Iterator[tuple[str, list[list[Any]]]]:
-    """The handlers' statements, each event's in its own order, neighbours of the same text together."""
-    in_order = sorted(made, key=lambda effects: [statement.sql for statement in effects.statements])
-    statements: Iterable[Statement] = (statement for effects in in_order for statement in effects.statements)
-    for sql, same in groupby(statements, key=lambda statement: statement.sql):
-        translated = numbered(sql)
-        yield translated.sql, [translated.values(statement.parameters) for statement in same]
