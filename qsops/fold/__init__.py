@@ -10,14 +10,16 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import pandas as pd
+import pyarrow as pa
 
 from qsops import frames
 from qsops.fold.attempts import Attempts
 from qsops.fold.kinds import KINDS
 from qsops.fold.messages import message_table
+from qsops.fold.portable import portable_attempts, portable_messages
 from qsops.fold.steps import Steps
 
-__all__ = ["KNOWN_STATES", "Folded", "attempts", "fold", "messages"]
+__all__ = ["KNOWN_STATES", "Folded", "Tables", "attempts", "fold", "messages", "tables"]
 
 #: The states that mean something to the fold; any other is kept as it came.
 KNOWN_STATES = frozenset(KINDS)
@@ -28,6 +30,23 @@ class Folded(NamedTuple):
 
     attempts: pd.DataFrame
     messages: pd.DataFrame
+
+
+class Tables(NamedTuple):
+    """Both tables of one log, as :data:`qsops.frames.PORTABLE_ATTEMPTS` and ``PORTABLE_MESSAGES``."""
+
+    attempts: pa.Table
+    messages: pa.Table
+
+
+def tables(logs: pd.DataFrame | pa.Table) -> Tables:
+    """:func:`fold` for Arrow, with the columns that make tables portable; no frame is made on the way.
+
+    Bodies are told apart where ``logs`` has the columns of :data:`qsops.frames.BODIES`, and left out of the tables.
+    """
+    steps = Steps.of(logs)
+    tried = Attempts.of(steps)
+    return Tables(portable_attempts(tried.table()), portable_messages(message_table(steps, tried)))
 
 
 def fold(logs: pd.DataFrame) -> Folded:

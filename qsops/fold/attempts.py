@@ -55,7 +55,7 @@ class Attempts:
         return np.bincount(self.message, minlength=len(self.steps.ids))
 
     def table(self) -> pa.Table:
-        """The columns of :data:`qsops.frames.ATTEMPTS`."""
+        """The columns of :data:`qsops.frames.ATTEMPTS`, and ``response_body`` if the log has it."""
         steps, told = self.steps, facts(self.steps)
         whole = steps.first(steps.where(Kind.CREATED)) >= 0
         started, ended = steps.times(self.start), steps.times(self.end)
@@ -71,6 +71,8 @@ class Attempts:
             "error": steps.values("error", self.end),
             "wait_ms": _milliseconds(pc.subtract(started, steps.times(self._ends_before()))),
         }
+        if "response_body" in steps.table.column_names:
+            columns["response_body"] = steps.values("response_body", self.end)
         return pa.table(columns)
 
     def _numbers(self) -> Array:
@@ -117,8 +119,9 @@ def facts(steps: Steps) -> dict[str, pa.Array]:
 
 
 def label(labels: pa.Array) -> pa.Array:
-    """The first of comma-separated labels."""
-    return pc.list_element(pc.split_pattern(labels, ",", max_splits=1), 0)
+    """The first of comma-separated labels, which are dictionary-encoded."""
+    firsts = pc.list_element(pc.split_pattern(labels.dictionary, ",", max_splits=1), 0)
+    return firsts.take(labels.indices)
 
 
 def _milliseconds(microseconds: pa.Array) -> pa.Array:

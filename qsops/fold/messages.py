@@ -43,7 +43,8 @@ def message_table(steps: Steps, attempts: Attempts) -> pa.Table:
         }
     )
     at = np.where(created >= 0, steps.time[created], np.iinfo(np.int64).min) if len(steps.time) else created
-    return table.take(pa.array(np.argsort(at, kind="stable")))
+    in_order = len(at) < 2 or bool((at[:-1] <= at[1:]).all())
+    return table if in_order else table.take(pa.array(np.argsort(at, kind="stable")))
 
 
 def _finished(steps: Steps) -> Array:
@@ -57,7 +58,7 @@ def _finished(steps: Steps) -> Array:
 
 def _states(steps: Steps, finished: Array) -> pa.Array:
     """The final state, spelled in one way whichever step closed the message; else that of the latest step."""
-    latest = steps.values("state", steps.last(np.arange(len(steps.row))))
+    latest = steps.values("state", steps.last(np.arange(len(steps.row)))).cast(pa.large_string())
     closed_by = np.where(finished >= 0, steps.kind[finished], -1) if len(steps.kind) else finished
     for name, kind in _FINAL:
         latest = pc.if_else(pa.array(closed_by == kind), pa.scalar(name, latest.type), latest)

@@ -30,6 +30,8 @@ _READ: Final = pa.schema(
         ("error", _TEXT),
     ]
 )
+#: Read where a log was pulled with bodies.
+_BODIES: Final = pa.schema([("response_body", _TEXT)])
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,9 @@ class Steps:
     kind: Array
 
     @classmethod
-    def of(cls, logs: pd.DataFrame) -> Steps:
+    def of(cls, logs: pd.DataFrame | pa.Table) -> Steps:
         """Sort ``logs`` and leave out doubles, which are equal in message, time, state and seq."""
-        table = pa.Table.from_pandas(logs[_READ.names], schema=_READ, preserve_index=False).combine_chunks()
+        table = _read(logs)
         ids, message = _coded(table["message_id"])
         names, state = _coded(table["state"])
         kinds = np.array([KINDS.get(name, Kind.UNKNOWN) for name in names.to_pylist()], dtype=np.int8)
@@ -87,12 +89,28 @@ class Steps:
         return np.flatnonzero(values.is_valid().to_numpy()[self.row])
 
     def values(self, column: str, positions: Array) -> pa.Array:
-        """``column`` at ``positions``; null at -1."""
+        """``column`` at ``positions``, null at -1; text is dictionary-encoded."""
         return self.table[column].combine_chunks().take(nullable(_at(self.row, positions), positions < 0))
 
     def times(self, positions: Array) -> pa.Array:
         """Times at ``positions`` in microseconds; null at -1."""
         return nullable(_at(self.time, positions), positions < 0)
+
+
+def _read(logs: pd.DataFrame | pa.Table) -> pa.Table:
+    """The columns that the fold reads; text but for the ids is dictionary-encoded, so that to take it costs little."""
+    names = logs.column_names if isinstance(logs, pa.Table) else logs.columns
+    schema = pa.schema([*_READ, *(field for field in _BODIES if field.name in names)])
+    if isinstance(logs, pa.Table):
+        table = logs.select(schema.names).cast(schema)
+    else:
+        table = pa.Table.from_pandas(logs[schema.names], schema=schema, preserve_index=False)
+    table = table.combine_chunks()
+    coded = [
+        column.dictionary_encode() if field.type == _TEXT and field.name != "message_id" else column
+        for field, column in zip(schema, table.columns, strict=True)
+    ]
+    return pa.table(coded, names=schema.names).combine_chunks()
 
 
 def nullable(values: Array, missing: Array) -> pa.Array:
@@ -107,11 +125,14 @@ def _at(values: Array, positions: Array) -> Array:
 
 def _coded(column: pa.ChunkedArray) -> tuple[pa.Array, Array]:
     """The distinct texts in their order, and the number of each row's; a missing text is the empty one."""
-    encoded = column.combine_chunks().fill_null("").dictionary_encode()
-    order = pc.sort_indices(encoded.dictionary).to_numpy()
+    encoded = column.combine_chunks().cast(_TEXT).fill_null("").dictionary_encode()
+    names, codes = encoded.dictionary, encoded.indices.to_numpy()
+    if pc.all(pc.less(names[:-1], names[1:])).as_py() is not False:  # Ids sort by time, as logs do.
+        return names, codes
+    order = pc.sort_indices(names).to_numpy()
     rank = np.empty(len(order), dtype=np.int32)
     rank[order] = np.arange(len(order), dtype=np.int32)
-    return encoded.dictionary.take(pa.array(order)), rank[encoded.indices.to_numpy()]
+    return names.take(pa.array(order)), rank[codes]
 
 
 def _narrow(values: Array) -> Array:
