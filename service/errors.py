@@ -6,7 +6,9 @@
     ├── Permanent            no retry will mend this event: 489, straight to the dead letters
     ├── RetryAfter           not now: 503 or 429, with the wait
     ├── HandlerTimeout       cut off before QStash's own patience ends: 503
-    ├── NoThread             all threads are held by handlers that block: 503
+    │   └── HandlerStuck     and it goes on all the same
+    ├── HandlerCancelled     cancelled by something of its own: 500
+    ├── NoThread             all threads are held by handlers that do not return: 503
     ├── StoreUnavailable     the database is away: 503, and QStash or Meta comes again
     └── NewerEnvelope        written by a newer build than this: 503 until that one is back
 """
@@ -18,7 +20,16 @@ from typing import Literal
 
 from qsops.errors import QsopsError
 
-__all__ = ["HandlerTimeout", "NewerEnvelope", "NoThread", "Permanent", "RetryAfter", "StoreUnavailable"]
+__all__ = [
+    "HandlerCancelled",
+    "HandlerStuck",
+    "HandlerTimeout",
+    "NewerEnvelope",
+    "NoThread",
+    "Permanent",
+    "RetryAfter",
+    "StoreUnavailable",
+]
 
 
 class Permanent(QsopsError):
@@ -51,11 +62,22 @@ class HandlerTimeout(QsopsError):
         self.seconds = seconds
 
 
-class NoThread(QsopsError):
-    """A blocking handler found no thread in time: other deliveries hold them all."""
+class HandlerStuck(HandlerTimeout):
+    """A handler that waits was cut off, and goes on: it swallows ``asyncio.CancelledError``, or blocks the loop."""
+
+
+class HandlerCancelled(QsopsError):
+    """A handler ended by a cancellation that was not ours, as of a task that it waited for."""
 
     def __init__(self) -> None:
-        super().__init__("no thread is free for the handler")
+        super().__init__("the handler was cancelled by something of its own")
+
+
+class NoThread(QsopsError):
+    """A handler found no room in time: others, which block or were cut off and go on, hold all of it."""
+
+    def __init__(self) -> None:
+        super().__init__("no room is free for the handler: others do not return")
 
 
 class StoreUnavailable(QsopsError):

@@ -3,8 +3,10 @@
 import asyncio
 import json
 import logging
+import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,17 +14,21 @@ import pytest
 from qsops.clock import ManualClock
 from qsops.errors import SettingsError
 from service.consumer import BUSY
-from service.errors import HandlerTimeout, NoThread
+from service.errors import HandlerStuck, HandlerTimeout, NoThread
 from service.processing import BlockingTransaction, Delivery, Event, Runner, Transaction
-from service.processing.handler import patience_s
+from service.processing.conversations import handle_incoming_messaging_event
+from service.processing.handler import _never_waits, patience_s
+from service.processing.tasks import Tasks
 from service.processing.threads import Threads
 from service.store import SqliteStore
-from tests.service.handlers import NOTE, note
-from tests.service.rig import event_of, make_rig
+from service.tally import DELIVERIES
+from tests.service.handlers import NOTE, as_object, note, waiting
+from tests.service.rig import close, event_of, make_rig
 from tests.service.virtual import advance, run
 
 EVENT = event_of("message", "m", 1)
 SOON = Delivery(timeout_s=1)
+RELEASED = asyncio.Event()
 
 
 async def never(event: Event, tx: Transaction) -> None:
@@ -34,6 +40,29 @@ async def slow_once(event: Event, tx: Transaction) -> None:
     if event.payload["message"]["mid"] == "slow":
         await asyncio.sleep(5)
     tx.execute(NOTE, note(event, "done"))
+
+
+async def stubborn(event: Event, tx: Transaction) -> None:
+    """Keeps what cancels it, as ``except BaseException`` in somebody's loop does, until RELEASED."""
+    while not RELEASED.is_set():
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            await RELEASED.wait()
+    tx.execute(NOTE, note(event, "too late"))
+
+
+async def slow_to_end(event: Event, tx: Transaction) -> None:
+    try:
+        await asyncio.Event().wait()
+    finally:
+        await asyncio.sleep(0.5)
+
+
+async def cancelled_by_itself(event: Event, tx: Transaction) -> None:
+    task = asyncio.ensure_future(asyncio.Event().wait())
+    task.cancel()
+    await task
 
 
 async def its_own_timeout(event: Event, tx: Transaction) -> None:
@@ -64,6 +93,126 @@ def test_a_handler_that_never_returns_is_cut_off(caplog: pytest.LogCaptureFixtur
     assert [(line["outcome"], line["ms"]) for line in lines(caplog) if line["log"] == "delivery"] == [
         ("timeout", 28_000.0)
     ]
+
+
+def test_a_handler_that_swallows_its_cancellation_is_answered_for(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    """It goes on, unwaited for: QStash is answered in time all the same, and what it does later takes no effect."""
+
+    async def main(clock: ManualClock) -> None:
+        monkeypatch.setattr(sys.modules[__name__], "RELEASED", asyncio.Event())
+        rig = make_rig(clock, qsops_handler="tests.service.test_handling:stubborn")
+        under_way = asyncio.create_task(rig.deliver(rig.event()))
+        await advance(clock, 28_999)
+        assert not under_way.done()
+        await advance(clock, 1)
+        assert (await under_way).status_code == 503
+        assert rig.service.tally.counts(DELIVERIES) == {"timeout": 1}
+        RELEASED.set()
+        await advance(clock, 1)
+        assert (await rig.count("claims"), await rig.count("other_events")) == (0, 0)
+        await close(rig)
+
+    with caplog.at_level(logging.INFO, logger="service"):
+        run(main)
+    told = [line for line in lines(caplog) if line["log"] == "delivery"]
+    assert [(line["outcome"], line["error"], line["ms"]) for line in told] == [("timeout", "HandlerStuck", 29_000.0)]
+
+
+def test_a_handler_that_is_slow_to_end_has_a_moment(caplog: pytest.LogCaptureFixture):
+    """What it has to put away when it is cut off, it may."""
+
+    async def main(clock: ManualClock) -> None:
+        rig = make_rig(clock, qsops_handler="tests.service.test_handling:slow_to_end")
+        under_way = asyncio.create_task(rig.deliver(rig.event()))
+        await advance(clock, 28_500)
+        assert (await under_way).status_code == 503
+        await close(rig)
+
+    with caplog.at_level(logging.INFO, logger="service"):
+        run(main)
+    assert [line["error"] for line in lines(caplog) if line["log"] == "delivery"] == ["HandlerTimeout"]
+
+
+async def loops(event: Event, tx: Transaction) -> None:
+    async for _ in tx:  # type: ignore[attr-defined]
+        pass
+
+
+async def enters(event: Event, tx: Transaction) -> None:
+    async with tx:  # type: ignore[attr-defined]
+        pass
+
+
+async def gathers(event: Event, tx: Transaction) -> None:
+    _ = [text async for text in tx]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("handler", [never, stubborn, loops, enters, gathers, waiting, as_object, partial(never)])
+def test_whatever_could_wait_is_watched(handler: Any):
+    """Only a handler in which nothing awaits goes without a task and a timer of its own: that one cannot be late."""
+    assert not _never_waits(handler)
+    assert _never_waits(its_own_timeout)
+    assert _never_waits(handle_incoming_messaging_event)
+
+
+async def test_handlers_that_go_on_are_bounded():
+    """Each holds its memory and whatever it waits for: there is an end to it, and it is over when they end."""
+    released, tasks = asyncio.Event(), Tasks(limit=2)
+
+    async def stays() -> None:
+        while not released.is_set():
+            try:
+                await released.wait()
+            except asyncio.CancelledError:
+                continue
+        raise ValueError("nobody hears it")
+
+    for _ in range(2):
+        assert not tasks.exhausted
+        with pytest.raises(HandlerStuck):
+            await tasks.run(stays(), 0, 0)
+    assert tasks.exhausted
+    released.set()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not tasks.exhausted
+
+
+async def test_beside_too_many_that_go_on_none_is_begun(monkeypatch: pytest.MonkeyPatch):
+    """The delivery is told to come again, as where no thread is free."""
+    runner = Runner(never, SqliteStore(":memory:"))
+    monkeypatch.setattr(runner, "_tasks", Tasks(limit=0))
+    with pytest.raises(NoThread):
+        await runner.run(EVENT, SOON)
+
+
+async def test_a_delivery_that_is_cancelled_takes_its_handler_along():
+    """Who ends the server's own task ends what runs for it."""
+    ended, tasks = asyncio.Event(), Tasks()
+
+    async def waits() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    running = asyncio.create_task(tasks.run(waits(), 60, 1))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    await ended.wait()
+
+
+async def test_a_cancellation_of_the_handlers_own_is_a_failure():
+    """It is an answer to QStash like any other fault, and no end of the server's task."""
+    rig = make_rig(qsops_handler="tests.service.test_handling:cancelled_by_itself")
+    answer = await rig.deliver(rig.event())
+    assert (answer.status_code, answer.json()) == (500, {"error": "the handler failed: HandlerCancelled"})
+    await close(rig)
 
 
 def test_a_handler_that_waits_holds_up_nobody():
