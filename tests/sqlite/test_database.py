@@ -46,25 +46,41 @@ async def test_submitted_operations_all_commit(database: Database):
     assert len(database.read(texts)) == 1_200
 
 
+class Held:
+    """Holds the next commit of ``database``, which runs on a thread, until it is let go; ``commits`` counts them."""
+
+    def __init__(self, database: Database) -> None:
+        self.commits = -1  # that of the line below
+        self._begun, self._let_go = threading.Event(), threading.Event()
+        database.write(lambda connection: connection.set_trace_callback(self._traced))
+
+    async def begun(self) -> None:
+        assert await asyncio.to_thread(self._begun.wait, 10)
+
+    def let_go(self) -> None:
+        self._let_go.set()
+
+    def _traced(self, sql: str) -> None:
+        if sql == "commit":
+            self.commits += 1
+            if self.commits:
+                self._begun.set()
+                self._let_go.wait(10)
+
+
 async def test_operations_that_wait_together_share_a_commit(tmp_path: Path):
-    """Operations that arrive while a commit runs are committed as one group."""
+    """Operations that arrive while a commit runs are committed as one group, and the loop goes on meanwhile."""
     database = Database(tmp_path / "notes.db", SCHEMA)
-    begun, go_on = threading.Event(), threading.Event()
-
-    def hold(connection: sqlite3.Connection) -> None:
-        begun.set()
-        go_on.wait(10)
-
-    commits: list[str] = []
-    database.write(lambda connection: connection.set_trace_callback(lambda sql: commits.append(sql)))
-    first = asyncio.ensure_future(database.submit(hold))
-    await asyncio.to_thread(begun.wait, 10)
+    held = Held(database)
+    first = asyncio.ensure_future(database.submit(add("first")))
+    await held.begun()
     others = [asyncio.ensure_future(database.submit(add(f"n{i}"))) for i in range(50)]
     await asyncio.sleep(0)
-    go_on.set()
+    assert not first.done()
+    held.let_go()
     await asyncio.gather(first, *others)
     database.close()
-    assert [sql for sql in commits if sql == "commit"] == ["commit"] * 3  # the trace's own, the first, the fifty
+    assert held.commits == 2  # the first, the fifty
 
 
 async def test_a_failing_operation_fails_alone(database: Database):
@@ -180,24 +196,38 @@ async def test_a_cancelled_waiter_does_not_stop_the_group(database: Database):
     await asyncio.gather(waiter, return_exceptions=True)
 
 
-def test_a_loop_that_is_gone_holds_up_no_other(database: Database):
+def test_a_loop_that_ends_amid_a_commit_holds_up_no_other(tmp_path: Path):
     """An operation whose loop was closed meanwhile is committed, and the next loop is served."""
-    started, gate = threading.Event(), threading.Event()
-
-    def slow(connection: sqlite3.Connection) -> None:
-        started.set()
-        gate.wait(10)
-        add("slow")(connection)
+    database = Database(tmp_path / "notes.db", SCHEMA)
+    held = Held(database)
 
     async def give_up() -> None:
-        waiting = asyncio.ensure_future(database.submit(slow))
-        await asyncio.to_thread(started.wait, 10)
+        waiting = asyncio.ensure_future(database.submit(add("slow")))
+        await held.begun()
         waiting.cancel()
 
     asyncio.run(give_up())
-    gate.set()
+    held.let_go()
     asyncio.run(asyncio.wait_for(database.submit(add("next")), 10))
     assert database.read(texts) == ["slow", "next"]
+    database.close()
+
+
+def test_a_loop_that_ends_before_its_group_holds_up_no_other(database: Database):
+    """What waits on a loop that is gone is done by the next one that something is submitted on."""
+    loop = asyncio.new_event_loop()
+    submitted = database.submit(add("slow"))
+
+    def submit_and_stop() -> None:
+        submitted.send(None)
+        loop.stop()
+
+    loop.call_soon(submit_and_stop)
+    loop.run_forever()
+    loop.close()
+    asyncio.run(asyncio.wait_for(database.submit(add("next")), 10))
+    assert database.read(texts) == ["slow", "next"]
+    submitted.close()
 
 
 KIND = Kind("notes", 0x6E6F7465, "note")
