@@ -1,0 +1,73 @@
+"""What stores say when something is wrong, in our words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import pyarrow as pa
+from deltalake.exceptions import CommitFailedError, DeltaError, DeltaProtocolError
+
+from qsops.errors import Corrupt, QsopsError, SettingsError, Unreachable
+
+__all__ = ["reported"]
+
+_REFUSED: Final = re.compile(
+    r"\b40[13]\b|InvalidAccessKeyId|SignatureDoesNotMatch|AccessDenied|Forbidden|Unauthorized|ExpiredToken|"
+    r"169\.254\.169\.254|MissingCredentials|credential",
+    re.IGNORECASE,
+)
+_NO_BUCKET: Final = re.compile(r"NoSuchBucket|bucket does not exist", re.IGNORECASE)
+_AWAY: Final = re.compile(
+    r"error sending request|connect(ion)? (error|refused|reset)|dns error|timed out|HTTP error|\b50[0234]\b",
+    re.IGNORECASE,
+)
+_GONE: Final = re.compile(r"not found|no such file|log ?segment|\b404\b", re.IGNORECASE)
+_SHOWN: Final = 200
+
+
+@contextmanager
+def reported(root: str) -> Iterator[None]:
+    """Raise the errors of our tree for what Delta, Arrow and the object store raise within; ``root`` is named.
+
+    A conflict between writers is no fault, and passes as it is.
+    """
+    try:
+        yield
+    except CommitFailedError:
+        raise
+    except (DeltaError, OSError, pa.ArrowException, ValueError) as error:
+        raise _told(root, error) from error
+
+
+def _told(root: str, error: Exception) -> QsopsError:
+    text = str(error)
+    if isinstance(error, DeltaProtocolError):
+        return SettingsError(f"{root} holds tables of a newer kind of Delta than this qsops writes: update qsops")
+    if isinstance(error, PermissionError):
+        return SettingsError(f"{root}: no permission there: {error.strerror or 'refused'}")
+    if isinstance(error, FileNotFoundError):
+        return _half_deleted(root, text)
+    if "://" in root:
+        if _NO_BUCKET.search(text):
+            return SettingsError(f"{root}: there is no such bucket: make it, or name another")
+        if _REFUSED.search(text):
+            return SettingsError(
+                f"{root}: the store refused the credentials, or has none: "
+                "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION"
+            )
+        if _AWAY.search(text):
+            return Unreachable(f"{root}: the store does not answer: check the network and AWS_ENDPOINT_URL")
+    if _GONE.search(text):
+        return _half_deleted(root, text)
+    return Corrupt(f"{root} cannot be read or written: {_line(text)}")
+
+
+def _half_deleted(root: str, text: str) -> Corrupt:
+    return Corrupt(f"{root}: a part of the archive is gone, restore it from a backup: {_line(text)}")
+
+
+def _line(text: str) -> str:
+    return " ".join(re.sub(r"\x1b\[\d+m|↳", "", text).split())[:_SHOWN]

@@ -1,0 +1,75 @@
+"""The tables of an archive: their columns, and what their files are told apart by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+import pyarrow as pa
+
+from qsops import frames
+
+__all__ = ["ATTEMPTS", "COMMITS", "FORMAT", "LOGS", "MALFORMED", "MESSAGES", "OPEN", "TABLES", "Layout"]
+
+#: Raised with every change that an older reader would misread; what is newer than ours is refused.
+FORMAT: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """One table. ``by`` is a column of whole numbers whose range is kept for each file, so that reads pass files over.
+
+    A ``parted`` table keeps the rows of unfinished messages, which are written anew with every commit, in files apart
+    from those of finished ones; to Delta that is a partition column ``open``.
+    """
+
+    name: str
+    schema: pa.Schema
+    by: str
+    parted: bool = False
+
+
+LOGS: Final = Layout("logs", pa.unify_schemas([frames.PORTABLE_LOGS, frames.BODIES]), "time_ms")
+ATTEMPTS: Final = Layout("attempts", frames.PORTABLE_ATTEMPTS, "ended_ms", parted=True)
+MESSAGES: Final = Layout("messages", frames.PORTABLE_MESSAGES, "finished_ms", parted=True)
+
+_FOLDED: Final = (
+    *("time", "time_ms", "message_id", "state", "seq", "url", "labels", "queue", "schedule_id"),
+    *("response_status", "error", "response_body"),
+)
+#: What the fold reads of the log entries of unfinished messages.
+OPEN: Final = Layout("open", pa.schema([LOGS.schema.field(name) for name in _FOLDED]), "time_ms")
+
+#: Entries that are none: ``raw`` is their JSON, ``seq`` numbers equal ones.
+MALFORMED: Final = Layout(
+    "malformed",
+    pa.schema([("seen_ms", pa.int64()), ("raw", pa.string()), ("seq", pa.int64())]),
+    "seen_ms",
+)
+
+_SPAN: Final = pa.struct([("from_ms", pa.int64()), ("to_ms", pa.int64())])
+COMMITS: Final = Layout(
+    "commits",
+    pa.schema(
+        [
+            ("commit", pa.int64()),
+            ("format", pa.int64()),
+            ("time", pa.timestamp("us", "UTC")),
+            ("kind", pa.string()),
+            ("from_ms", pa.int64()),
+            ("to_ms", pa.int64()),
+            ("entries", pa.int64()),
+            ("added", pa.int64()),
+            ("malformed", pa.int64()),
+            ("versions", pa.map_(pa.string(), pa.int64())),
+            ("covered", pa.list_(_SPAN)),
+        ]
+    ),
+    "commit",
+)
+
+TABLES: Final[Mapping[str, Layout]] = MappingProxyType(
+    {layout.name: layout for layout in (LOGS, ATTEMPTS, MESSAGES, OPEN, MALFORMED, COMMITS)}
+)
