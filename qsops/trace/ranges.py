@@ -8,10 +8,10 @@ from typing import Final
 
 from qsops.models import LogFilter
 
-__all__ = ["parts_of", "windows_of"]
+__all__ = ["MOST_PAGES", "cut_at", "parts_of", "windows_of"]
 
 #: What is expected to have more pages than this is parted, into parts of about half as many.
-_MOST_PAGES: Final = 8
+MOST_PAGES: Final = 8
 _MOST_PARTS: Final = 64
 
 
@@ -25,11 +25,18 @@ def parts_of(which: LogFilter, newest_ms: int, oldest_ms: int) -> list[LogFilter
         return [which]
     end_ms = newest_ms if which.to_ms is None else which.to_ms
     pages = (end_ms - which.from_ms + 1) / max(1, end_ms - oldest_ms + 1)
-    if pages <= _MOST_PAGES:
+    if pages <= MOST_PAGES:
         return [which]
-    latest, *others = windows_of(replace(which, to_ms=end_ms), min(_MOST_PARTS, math.ceil(2 * pages / _MOST_PAGES)))
+    latest, *others = windows_of(replace(which, to_ms=end_ms), min(_MOST_PARTS, math.ceil(2 * pages / MOST_PAGES)))
     # An open end stays open: what is written meanwhile, or by a clock ahead of ours, belongs to it.
     return [replace(latest, to_ms=which.to_ms), *others]
+
+
+def cut_at(which: LogFilter, at_ms: int) -> tuple[LogFilter, LogFilter] | None:
+    """``which`` from ``at_ms`` on, and what is before that; None if it cannot be parted there."""
+    if which.from_ms is None or which.earliest_first or at_ms <= which.from_ms:
+        return None
+    return replace(which, from_ms=at_ms), replace(which, to_ms=at_ms - 1)
 
 
 def windows_of(which: LogFilter, count: int) -> list[LogFilter]:

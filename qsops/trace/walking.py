@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final, Generic, Protocol, TypeVar
 
 from qsops.client import Client
 from qsops.models import LogFilter
 from qsops.trace.listing import Listing, opened
-from qsops.trace.ranges import parts_of
+from qsops.trace.ranges import MOST_PAGES, cut_at, parts_of
 from qsops.wire.http import Response
 
 __all__ = ["AT_ONCE", "Dated", "Progress", "walk"]
 
 #: Listings that are read at once: each has one request under way.
 AT_ONCE: Final = 16
+#: A part that has more pages than this was misjudged.
+_FAR_MORE: Final = 2 * MOST_PAGES
 
 Progress = Callable[[int], object]
 
@@ -66,7 +68,7 @@ class _Walk(Generic[D]):
     def __init__(self, listing: Listing[D], at_once: int, progress: Progress | None) -> None:
         self._listing = listing
         self._slots = asyncio.Semaphore(at_once)
-        self._progress = progress
+        self._told = progress or int
         #: By the beginning of each part.
         self._found: dict[int, list[D]] = {}
 
@@ -80,15 +82,38 @@ class _Walk(Generic[D]):
             page = first or await self._listing.page(which)
             parts = [which] if page.cursor is None or not page.count else parts_of(which, *reversed(page.ends_ms))
             if len(parts) == 1:
-                await self._read_all(which, page)
+                await self._read_all(group, which, page)
                 return
         # The page is read again, within its part: that is cheaper than to find out where it ends.
         for part in parts:
             group.create_task(self.read(group, part))
 
-    async def _read_all(self, which: LogFilter, first: D) -> None:
+    async def _read_all(self, group: asyncio.TaskGroup, which: LogFilter, first: D) -> None:
+        """Page after page; where there are far more than ``first`` let expect, the rest becomes a part of its own."""
+        ahead: list[D] = []
+        pages = self._listing.pages(which, first)
+        async for page in pages:
+            ahead.append(page)
+            if len(ahead) == _FAR_MORE:
+                break
+        parts = cut_at(which, ahead[-1].ends_ms[0]) if ahead[-1].cursor and ahead[-1].count else None
+        if parts is None:
+            await self._keep(which, _after(ahead, pages))
+            return
+        # Entries of its last millisecond, and late ones, may be on either side: what was read is read again.
+        latest, rest = parts
+        group.create_task(self.read(group, rest))
+        await self._keep(latest, self._listing.pages(latest, await self._listing.page(latest)))
+
+    async def _keep(self, which: LogFilter, pages: AsyncIterator[D]) -> None:
         kept = self._found.setdefault(which.from_ms or 0, [])
-        async for page in self._listing.pages(which, first):
+        async for page in pages:
             kept.append(page)
-            if self._progress is not None:
-                self._progress(page.count)
+            self._told(page.count)
+
+
+async def _after(ahead: Sequence[D], pages: AsyncIterator[D]) -> AsyncIterator[D]:
+    for page in ahead:
+        yield page
+    async for page in pages:
+        yield page

@@ -12,7 +12,7 @@ from qsops.clock import EPOCH_MS
 from qsops.errors import ServerFault
 from qsops.models import LogEntry, LogFilter
 from qsops.trace import pull, pull_tables
-from qsops.trace.ranges import parts_of, windows_of
+from qsops.trace.ranges import cut_at, parts_of, windows_of
 from tests.trace.listing import Listing
 
 
@@ -107,3 +107,38 @@ async def test_a_part_that_fails_fails_the_pull_with_its_own_error(
     with pytest.raises(ServerFault, match="down"):
         await pull(client, LogFilter(from_ms=EPOCH_MS, to_ms=EPOCH_MS + 399))
     assert len(asked) > 2
+
+
+async def test_a_quiet_end_hides_no_long_rest(client: Client, listing: Listing):
+    """The first page tells little where the newest hours are quiet: what comes before them is parted all the same."""
+    quiet = [LogEntry(EPOCH_MS + 5_000 + 100 * n, "msg_1", "ACTIVE", url="u") for n in range(200)]
+    busy = [LogEntry(EPOCH_MS + n, "msg_2", "ACTIVE", url="u") for n in range(5_000)]
+    listing.entries, listing.page = [*busy, *quiet], 10
+    under_way, most = 0, 0
+    ask = listing.send
+
+    async def counted(request: object) -> object:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await listing.turn()
+        under_way -= 1
+        return await ask(request)  # type: ignore[arg-type]
+
+    listing.send = counted  # type: ignore[assignment]
+    assert await pull(client, LogFilter(from_ms=EPOCH_MS)) == [*busy, *quiet]
+    assert most == 16
+    assert len(listing.asked) <= 520 * 1.3
+
+
+@given(st.integers(0, 100), st.integers(0, 100), st.integers(-5, 210))
+def test_a_cut_loses_no_millisecond(start_ms: int, span_ms: int, at_ms: int):
+    """Both sides together are the range, wherever it is cut; one that has no beginning cannot be."""
+    which = LogFilter(from_ms=start_ms, to_ms=start_ms + span_ms)
+    cut = cut_at(which, at_ms)
+    assert (cut is None) == (at_ms <= start_ms)
+    if cut is not None:
+        assert (cut[0].from_ms, cut[0].to_ms) == (at_ms, which.to_ms)
+        assert (cut[1].from_ms, cut[1].to_ms) == (start_ms, at_ms - 1)
+    assert cut_at(LogFilter(to_ms=at_ms), at_ms) is None
+    assert cut_at(LogFilter(from_ms=start_ms, earliest_first=True), at_ms) is None
