@@ -15,7 +15,7 @@ from qsops import frames
 from qsops.wire.http import Response
 from qsops.wire.logs import listed_logs, parse_log
 
-__all__ = ["Sheet", "sheet_of"]
+__all__ = ["Sheet", "listed", "sheet_of", "table_of"]
 
 _TEXTS: Final = {
     "message_id": "messageId",
@@ -72,12 +72,28 @@ def sheet_of(response: Response, *, bodies: bool) -> Sheet:
 
     :raises Corrupt: when it is no page of the log.
     """
-    entries, cursor = listed_logs(response, _loads)
+    entries, cursor = listed(response)
+    return Sheet(table_of(entries, bodies=bodies), cursor)
+
+
+def listed(response: Response) -> tuple[list[Any], str | None]:
+    """The entries of a page as their JSON says them, and its cursor.
+
+    :raises Corrupt: when it is no page of the log.
+    """
+    return listed_logs(response, _loads)
+
+
+def table_of(entries: Sequence[Any], *, bodies: bool) -> pa.Table:
+    """Entries as a table of :data:`qsops.frames.ENTRIES`, in their order.
+
+    :raises Corrupt: when one of them is no object.
+    """
     try:
         table = None if bodies else _by_column(entries)
     except _Unusual:
         table = None
-    return Sheet(frames.entries(map(parse_log, entries), bodies=bodies) if table is None else table, cursor)
+    return frames.entries(map(parse_log, entries), bodies=bodies) if table is None else table
 
 
 def _loads(body: bytes) -> Any:

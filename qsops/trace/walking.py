@@ -90,8 +90,11 @@ class _Walk(Generic[D]):
 
     async def _read_all(self, group: asyncio.TaskGroup, which: LogFilter, first: D) -> None:
         """Page after page; where there are far more than ``first`` let expect, the rest becomes a part of its own."""
-        ahead: list[D] = []
         pages = self._listing.pages(which, first)
+        if which.from_ms is None:
+            await self._keep(which, pages)
+            return
+        ahead: list[D] = []
         async for page in pages:
             ahead.append(page)
             if len(ahead) == _FAR_MORE:
