@@ -9,13 +9,33 @@ from __future__ import annotations
 from qsops.errors import SettingsError
 
 try:
+    from qsops.figures.backlog import backlog
+    from qsops.figures.compare import compare
+    from qsops.figures.cost import cost
+    from qsops.figures.duplicates import duplicates
+    from qsops.figures.failure_groups import failure_groups
     from qsops.figures.failures import failures
     from qsops.figures.latency import latency
+    from qsops.figures.outages import outages
+    from qsops.figures.outcomes import outcomes
     from qsops.figures.renderer import enable, save, svg
     from qsops.figures.retry_ladder import retry_ladder
 except ModuleNotFoundError as error:
     raise SettingsError(f"figures need {error.name}: pip install 'qsops[notebooks]'") from error
 
-__all__ = ["failures", "latency", "retry_ladder", "save", "svg"]
+__all__ = [
+    "backlog",
+    "compare",
+    "cost",
+    "duplicates",
+    "failure_groups",
+    "failures",
+    "latency",
+    "outages",
+    "outcomes",
+    "retry_ladder",
+    "save",
+    "svg",
+]
 
 enable()

@@ -9,7 +9,7 @@ import pandas as pd
 
 from qsops.figures.renderer import BLUE, ORANGE, themed
 
-__all__ = ["ROWS_LIMIT", "failures"]
+__all__ = ["ROWS_LIMIT", "bars_by_row", "failures"]
 
 #: How many rows of the frame are drawn, the first ones: they are the most frequent.
 ROWS_LIMIT: Final = 15
@@ -25,15 +25,22 @@ def failures(frame: pd.DataFrame) -> altair.Chart:
     One bar for each destination and status, in the order of the frame, at most :data:`ROWS_LIMIT`; a message that met
     two different answers stands in two bars. The error's text stays in the frame.
     """
-    long = _bars(frame.head(ROWS_LIMIT))
-    rows = list(dict.fromkeys(long["row"]))
+    answered = frame["response_status"].notna() & (frame["response_status"] != 0).fillna(False)
+    status = frame["response_status"].astype("str").where(answered, "no answer")
+    rows = frame["url"].astype("str") + "  ·  " + status
+    return bars_by_row(frame, rows, "Failures", "messages with at least one failed attempt, by destination and answer")
+
+
+def bars_by_row(frame: pd.DataFrame, rows: pd.Series, title: str, subtitle: str) -> altair.Chart:
+    """The columns ``messages`` and ``recovered`` as a bar for each of ``rows``, the names of the frame's rows."""
+    long = _bars(frame.head(ROWS_LIMIT), rows.head(ROWS_LIMIT))
+    names = list(dict.fromkeys(long["row"]))
     axis = altair.Axis(labelLimit=330, domain=False, ticks=False, labelPadding=8)
-    subtitle = "messages with at least one failed attempt, by destination and answer"
     chart: altair.Chart = (
-        altair.Chart(long, title=altair.Title("Failures", subtitle=subtitle))
+        altair.Chart(long, title=altair.Title(title, subtitle=subtitle))
         .mark_bar(height=18)
         .encode(
-            y=altair.Y("row:N", title=None, sort=rows, axis=axis),
+            y=altair.Y("row:N", title=None, sort=names, axis=axis),
             x=altair.X(
                 "messages:Q", title="messages", stack=True, axis=altair.Axis(format="d", tickMinStep=1, tickCount=6)
             ),
@@ -42,15 +49,13 @@ def failures(frame: pd.DataFrame) -> altair.Chart:
             tooltip=["row:N", "outcome:N", "messages:Q"],
         )
     )
-    return themed(chart, width=_BARS_PX, height=max(1, len(rows)) * _STEP_PX)
+    return themed(chart, width=_BARS_PX, height=max(1, len(names)) * _STEP_PX)
 
 
-def _bars(frame: pd.DataFrame) -> pd.DataFrame:
-    answered = frame["response_status"].notna() & (frame["response_status"] != 0).fillna(False)
-    status = frame["response_status"].astype("str").where(answered, "no answer")
+def _bars(frame: pd.DataFrame, rows: pd.Series) -> pd.DataFrame:
     wide = pd.DataFrame(
         {
-            "row": frame["url"].astype("str") + "  ·  " + status,
+            "row": rows,
             "delivered later": frame["recovered"].astype(int),
             "not delivered": (frame["messages"] - frame["recovered"]).astype(int),
         }

@@ -27,7 +27,9 @@ _SAVED_PPI: Final = 144
 _FONT: Final = "Liberation Sans, Arial, Helvetica, sans-serif"
 
 #: Okabe and Ito's colours, which stay apart for every kind of colour vision.
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#767676"
+BLUE, ORANGE, GREY, SKY, GOLD = "#0072B2", "#D55E00", "#767676", "#56B4E9", "#E69F00"
+#: What is there but says little, such as what is still on its way.
+PALE = "#c9c9c9"
 
 
 def enable() -> None:
@@ -37,12 +39,14 @@ def enable() -> None:
     altair.data_transformers.enable("default", consolidate_datasets=False)
 
 
-def themed(chart: AnyChart, *, width: int = 680, height: int = 260) -> AnyChart:
-    """``chart`` in the house's form: quiet axes, a title at the left; ``width`` and ``height`` in pixels."""
-    sized: Any = chart
+def themed(chart: AnyChart, *, width: int | None = 680, height: int | None = 260) -> AnyChart:
+    """``chart`` in the house's form: quiet axes, a title at the left; ``width`` and ``height`` in pixels.
+
+    They are None where the chart's panels have their own.
+    """
+    sized: Any = chart if width is None or height is None else chart.properties(width=width, height=height)
     themed_chart: AnyChart = (
-        sized.properties(width=width, height=height)
-        .configure(font=_FONT, background="white")
+        sized.configure(font=_FONT, background="white")
         .configure_view(stroke=None)
         .configure_axis(
             gridColor="#e6e6e6", domainColor="#999999", tickColor="#999999", labelFontSize=12, titleFontSize=12
@@ -63,7 +67,9 @@ def svg(chart: Any, *, titled: bool = True) -> str:
 
 
 def save(chart: Any, path: str | Path) -> Path:
-    """Write ``chart`` to ``path`` as the picture that its ending names: ``.png`` (144 ppi) or ``.svg``.
+    """Write ``chart`` to ``path`` as its ending says: a picture as ``.png`` (144 ppi) or ``.svg``, live as ``.html``.
+
+    The page holds all that it needs, and asks no network.
 
     :raises SettingsError: another ending.
     """
@@ -73,8 +79,10 @@ def save(chart: Any, path: str | Path) -> Path:
             file.write_bytes(vl_convert.vegalite_to_png(chart.to_dict(), ppi=_SAVED_PPI))
         case ".svg":
             file.write_text(svg(chart), encoding="utf-8")
+        case ".html":
+            file.write_text(vl_convert.vegalite_to_html(chart.to_dict(), bundle=True), encoding="utf-8")
         case other:
-            raise SettingsError(f"path: a figure is saved as .png or .svg, and {file.name!r} ends in {other!r}")
+            raise SettingsError(f"path: a figure is saved as .png, .svg or .html, and {file.name!r} ends in {other!r}")
     return file
 
 

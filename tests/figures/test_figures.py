@@ -19,11 +19,54 @@ def bundle(chart: Any) -> dict[str, Any]:
     return found[0] if isinstance(found, tuple) else found
 
 
-CHARTS = {
-    "failures": lambda: figures.failures(analysis.failures(ATTEMPTS)),
-    "latency": lambda: figures.latency(analysis.latency(MESSAGES)),
-    "retry_ladder": lambda: figures.retry_ladder(analysis.retry_ladder(ATTEMPTS)),
+URLS = ["https://a.example/hook", "https://b.example/hook"]
+TIMES = pd.to_datetime(["2026-01-01T00:00:00Z", "2026-01-01T06:00:00Z"]).as_unit("us")
+#: The frames that a figure takes: of the analysis verbs where five messages are enough for a picture.
+FRAMES = {
+    "backlog": pd.DataFrame({"at": TIMES, "pending": [4, 1], "in_flight": [1, 1], "waiting": [3, 0]}),
+    "compare": pd.DataFrame(
+        {
+            "measure": ["first_try_pct", "time_to_deliver_p99_s"],
+            "before": [97.0, 2.5],
+            "before_low": [96.0, None],
+            "before_high": [98.0, None],
+            "after": [92.0, 3.5],
+            "after_low": [91.0, None],
+            "after_high": [93.0, None],
+            "verdict": ["worse", "too few"],
+        }
+    ),
+    "cost": pd.DataFrame(
+        {
+            "plan": ["free", "payg"],
+            "reading": ["messages", "attempts"],
+            "usd": [0.0, 1.5],
+            "days_over_quota": [2, None],
+            "month_usd": [0.0, 15.0],
+            "month_low_usd": [0.0, 11.0],
+            "month_high_usd": [0.0, 19.0],
+        }
+    ),
+    "duplicates": pd.DataFrame({"url": [*URLS, URLS[0]], "deliveries": [2, 3, 7]}),
+    "failure_groups": analysis.failure_groups(ATTEMPTS),
+    "failures": analysis.failures(ATTEMPTS),
+    "latency": analysis.latency(MESSAGES),
+    "outages": pd.DataFrame(
+        {
+            "url": URLS,
+            "began_at": TIMES,
+            "ended_at": TIMES + pd.Timedelta("40min"),
+            "duration_s": [2400.0] * 2,
+            "depth_pct": [100.0, 40.0],
+            "messages": [30, 4],
+            "recovered": [28, 4],
+            "response_status": [503, 0],
+        }
+    ),
+    "outcomes": analysis.outcomes(MESSAGES, by="label"),
+    "retry_ladder": analysis.retry_ladder(ATTEMPTS),
 }
+CHARTS = {name: lambda name=name: getattr(figures, name)(FRAMES[name]) for name in FRAMES}
 
 
 @pytest.fixture(params=CHARTS)
@@ -55,14 +98,67 @@ def test_axes_have_titles_with_units(chart: Any):
     """Every axis says what it shows, and a duration in which unit; times are UTC."""
     text = json.dumps(chart.to_dict())
     assert '"subtitle"' in text
-    assert "(s)" in text or "attempts" in text or "messages" in text
+    assert "(s)" in text or "attempts" in text or "messages" in text or "US dollars" in text
+    assert "UTC" in text or ":T" not in text
 
 
 @pytest.mark.parametrize("name", CHARTS)
 def test_nothing_gives_an_empty_figure(name: str):
     """A range without messages is no error: the figure has its title and no marks."""
-    verb, rows = getattr(analysis, name), MESSAGES if name == "latency" else ATTEMPTS
-    assert bundle(getattr(figures, name)(verb(rows.iloc[:0])))["text/plain"].startswith("<figure: ")
+    assert bundle(getattr(figures, name)(FRAMES[name].iloc[:0]))["text/plain"].startswith("<figure: ")
+
+
+def test_every_figure_is_held_to_these_rules():
+    """A figure that is added is tested with the others."""
+    assert set(FRAMES) | {"save", "svg"} == set(figures.__all__)
+
+
+def test_outcomes_over_time_stand_on_each_other():
+    """A key that is a time gives bars over time, from their bucket's beginning nearly to its end, that add up."""
+    frame = pd.DataFrame(
+        {"created_at": [TIMES[0], *TIMES], "state": ["DELIVERED", "FAILED", "RETRY"], "messages": [5, 2, 1]}
+    ).astype({"created_at": "datetime64[us, UTC]"})
+    rows = figures.outcomes(frame).to_dict()["data"]["values"]
+    assert [(row["outcome"], row["bottom"], row["top"]) for row in rows] == [
+        ("delivered", 0, 5),
+        ("failed", 5, 7),
+        ("on its way", 0, 1),
+    ]
+    assert (rows[0]["created_at"], rows[0]["until"]) == ("2026-01-01T00:00:00Z", "2026-01-01T05:24:00Z")
+
+
+def test_a_long_backlog_keeps_its_peaks():
+    """Ten thousand moments are drawn as a few hundred, each as high as the highest of them."""
+    at = pd.date_range("2026-01-01", periods=10_000, freq="1min", tz="UTC").as_unit("us")
+    frame = pd.DataFrame({"at": at, "waiting": 1, "in_flight": 0})
+    frame.loc[7_777, "waiting"] = 500
+    rows = figures.backlog(frame).to_dict()["data"]["values"]
+    assert len(rows) <= 800
+    assert max(row["messages"] for row in rows) == 500
+
+
+def test_a_plan_that_would_refuse_messages_is_pale():
+    """What is cheap because it does not let the messages through is told from what is cheap."""
+    rows = figures.cost(FRAMES["cost"]).to_dict()["data"]["values"]
+    assert [(row["fits"], row["label"]) for row in rows] == [
+        ("would refuse messages", "$0.00, over its quota on 2 days"),
+        ("each attempt is billed", "$15.00"),
+    ]
+    short = FRAMES["cost"].assign(month_usd=None, month_low_usd=None, month_high_usd=None)
+    assert figures.cost(short).to_dict()["data"]["values"][1]["label"] == "$1.50"
+
+
+def test_a_comparison_by_destination_shows_one_measure():
+    """A panel for each destination, before and after, in the colour of the verdict."""
+    frame = FRAMES["compare"].assign(measure="first_try_pct")
+    frame.insert(0, "url", URLS)
+    rows = figures.compare(frame).to_dict()["data"]["values"]
+    assert [(row["panel"], row["side"], row["verdict"]) for row in rows] == [
+        (URLS[0], "before", "before"),
+        (URLS[0], "after", "worse"),
+        (URLS[1], "before", "before"),
+        (URLS[1], "after", "unclear"),
+    ]
 
 
 def test_a_destination_that_gave_no_answer_is_named_so():
@@ -84,12 +180,19 @@ def test_importing_the_toolkit_loads_no_charts():
 
 
 def test_a_figure_is_saved_as_its_ending_says(chart: Any, tmp_path: Path):
-    """A picture for a slide or a ticket: PNG or SVG; any other ending is refused, and nothing is written."""
+    """A picture for a slide or a ticket, PNG or SVG; any other ending is refused, and nothing is written."""
     assert figures.save(chart, tmp_path / "one.png").read_bytes().startswith(b"\x89PNG")
     assert figures.save(chart, str(tmp_path / "one.svg")).read_text().startswith("<svg")
     with pytest.raises(SettingsError, match=r"one\.pdf"):
         figures.save(chart, tmp_path / "one.pdf")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one.png", "one.svg"]
+
+
+def test_a_live_page_asks_no_network(tmp_path: Path):
+    """A figure saved as HTML holds its data and all code that draws it."""
+    page = figures.save(CHARTS["retry_ladder"](), tmp_path / "one.html").read_text()
+    assert "vega" in page
+    assert not [line for line in page.splitlines() if "<script src" in line or "<link" in line]
 
 
 def test_without_the_extra_the_error_names_it():
