@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from qsops import frames
 
-__all__ = ["ATTEMPTS", "COMMITS", "FORMAT", "LOGS", "MALFORMED", "MESSAGES", "OPEN", "TABLES", "Layout"]
+__all__ = ["ATTEMPTS", "COMMITS", "DEAD_LETTERS", "FORMAT", "LOGS", "MALFORMED", "MESSAGES", "OPEN", "TABLES", "Layout"]
 
 #: Raised with every change that an older reader would misread; what is newer than ours is refused.
 FORMAT: Final = 1
@@ -49,6 +49,34 @@ MALFORMED: Final = Layout(
     "seen_ms",
 )
 
+_TIME: Final = pa.timestamp("us", "UTC")
+#: Dead letters, those that the service still lists apart; ``gone_ms`` is when one was first missed there.
+DEAD_LETTERS: Final = Layout(
+    "dead_letters",
+    pa.schema(
+        [
+            ("dlq_id", pa.string()),
+            ("failed_at", _TIME),
+            ("message_id", pa.string()),
+            ("url", pa.string()),
+            ("url_group", pa.string()),
+            ("queue", pa.string()),
+            ("label", pa.string()),
+            ("method", pa.string()),
+            ("created_at", _TIME),
+            ("max_retries", pa.int64()),
+            ("response_status", pa.int64()),
+            ("body", pa.string()),
+            ("response_body", pa.string()),
+            ("failed_ms", pa.int64()),
+            ("seen_ms", pa.int64()),
+            ("gone_ms", pa.int64()),
+        ]
+    ),
+    "failed_ms",
+    parted=True,
+)
+
 _SPAN: Final = pa.struct([("from_ms", pa.int64()), ("to_ms", pa.int64())])
 COMMITS: Final = Layout(
     "commits",
@@ -56,7 +84,7 @@ COMMITS: Final = Layout(
         [
             ("commit", pa.int64()),
             ("format", pa.int64()),
-            ("time", pa.timestamp("us", "UTC")),
+            ("time", _TIME),
             ("kind", pa.string()),
             ("from_ms", pa.int64()),
             ("to_ms", pa.int64()),
@@ -71,5 +99,5 @@ COMMITS: Final = Layout(
 )
 
 TABLES: Final[Mapping[str, Layout]] = MappingProxyType(
-    {layout.name: layout for layout in (LOGS, ATTEMPTS, MESSAGES, OPEN, MALFORMED, COMMITS)}
+    {layout.name: layout for layout in (LOGS, ATTEMPTS, MESSAGES, OPEN, MALFORMED, DEAD_LETTERS, COMMITS)}
 )

@@ -1,0 +1,85 @@
+"""SQL over the archive's tables as they are pinned, by DuckDB: it reads them and nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import duckdb
+import pyarrow as pa
+
+from qsops.errors import SettingsError
+
+__all__ = ["ROWS_LIMIT", "Relation", "query"]
+
+#: Answers are held in memory; whoever wants more reads the tables' files.
+ROWS_LIMIT: Final = 1_000_000
+_TEXT_LIMIT: Final = 300
+_BATCH: Final = 10_000
+#: DESCRIBE, SHOW and SUMMARIZE are selects to DuckDB; PIVOT is several statements of which none stays.
+_READS: Final = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.MULTI)
+#: The first are files that may be read, and nothing else may; the others keep the session from loading code.
+_LOCKS: Final = (
+    "enable_external_access = false",
+    "autoinstall_known_extensions = false",
+    "autoload_known_extensions = false",
+    "python_enable_replacements = false",
+    "lock_configuration = true",
+)
+
+#: Makes one table known to a connection under a name.
+Relation = Callable[[duckdb.DuckDBPyConnection, str], object]
+
+
+def query(relations: Mapping[str, Relation], files: Sequence[str], sql: str, *, limit: int = ROWS_LIMIT) -> pa.Table:
+    """What ``sql`` selects from ``relations``, whose data lie in ``files``.
+
+    One statement that reads. Whatever writes, attaches, loads, or reads another file is refused.
+
+    :raises SettingsError: it does not parse, names what is not there, does more than read, or gives too many rows.
+    """
+    connection = duckdb.connect(":memory:")
+    try:
+        for name, relate in relations.items():
+            relate(connection, name)
+        _lock(connection, files)
+        _refuse_all_but_reading(connection, sql)
+        return _rows(connection.sql(sql), limit)
+    except duckdb.CatalogException as error:
+        raise SettingsError(f"SQL: {_line(error)}; the tables are {', '.join(relations)}") from error
+    except duckdb.Error as error:
+        raise SettingsError(f"SQL: {_line(error)}") from error
+    finally:
+        connection.close()
+
+
+def _lock(connection: duckdb.DuckDBPyConnection, files: Sequence[str]) -> None:
+    named = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
+    connection.execute(f"set allowed_paths = [{named}]")
+    for setting in _LOCKS:
+        connection.execute(f"set {setting}")
+
+
+def _refuse_all_but_reading(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    statements = connection.extract_statements(sql)
+    if len(statements) != 1:
+        raise SettingsError(f"SQL: expected one statement, got {len(statements)}")
+    if (kind := statements[0].type) not in _READS:
+        raise SettingsError(f"SQL: the archive is only read here, and {kind.name} is no reading: write a SELECT")
+
+
+def _rows(relation: duckdb.DuckDBPyRelation, limit: int) -> pa.Table:
+    reader = relation.to_arrow_reader(_BATCH)
+    batches: list[pa.RecordBatch] = []
+    for batch in reader:
+        batches.append(batch)
+        if sum(held.num_rows for held in batches) > limit:
+            raise SettingsError(f"SQL: the answer has more than {limit:,} rows: add a LIMIT, or aggregate")
+    return pa.Table.from_batches(batches, schema=reader.schema)
+
+
+def _line(error: duckdb.Error) -> str:
+    """What DuckDB says, without its guesses and the picture of where."""
+    text = re.split(r"\nLINE |\nDid you mean", str(error))[0]
+    return " ".join(text.split())[:_TEXT_LIMIT]

@@ -1,0 +1,87 @@
+"""SQL over pinned tables: one statement, which reads these tables and nothing else of the machine."""
+
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+
+from qsops.archive.query import Relation, query
+from qsops.errors import SettingsError
+
+
+@pytest.fixture
+def pinned(tmp_path: Path) -> tuple[dict[str, Relation], list[str]]:
+    """A table of three rows in a file, beside another file that is not of it."""
+    file = str(tmp_path / "it's 100%25.parquet")
+    pyarrow.parquet.write_table(pa.table({"a": [1, 2, 3]}), file)
+    pyarrow.parquet.write_table(pa.table({"secret": [4]}), tmp_path / "other.parquet")
+
+    def relate(connection: duckdb.DuckDBPyConnection, name: str) -> object:
+        return connection.read_parquet(file).create_view(name)
+
+    return {"logs": relate}, [file]
+
+
+@pytest.mark.parametrize(
+    ("sql", "rows"),
+    [
+        ("select sum(a) as n from logs", [{"n": 6}]),
+        ("from logs where a > 2;", [{"a": 3}]),
+        ("with one as (select 1 as n) select * from one -- said twice", [{"n": 1}]),
+        ("select column_name from (describe logs)", [{"column_name": "a"}]),
+    ],
+)
+def test_what_reads_is_answered(pinned: tuple[dict[str, Relation], list[str]], sql: str, rows: list[dict[str, int]]):
+    """In the words of DuckDB's SQL, comments and a semicolon at the end included."""
+    assert query(*pinned, sql).to_pylist() == rows
+
+
+@pytest.mark.parametrize(
+    ("sql", "says"),
+    [
+        ("selec 1", r"syntax error at or near \"selec\"$"),
+        ("", "expected one statement, got 0"),
+        ("select 1; select 2", "expected one statement, got 2"),
+        ("select nope from logs", '"nope" not found'),
+        ("select * from nope", "nope does not exist!; the tables are logs$"),
+        ("insert into logs values (4)", "INSERT is no reading"),
+        ("delete from logs", "DELETE is no reading"),
+        ("create table t as select * from logs", "CREATE is no reading"),
+        ("copy logs to '{}/out.csv'", "COPY is no reading"),
+        ("explain analyze copy logs to '{}/out.csv'", "Cannot access file"),
+        ("attach '{}/out.db' as o", "ATTACH is no reading"),
+        ("export database '{}/out'", "EXPORT is no reading"),
+        ("install httpfs", "LOAD is no reading"),
+        ("set enable_external_access = true", "SET is no reading"),
+        ("select * from '{}/other.parquet'", "Cannot access file"),
+        ("select * from read_text('{}/other.parquet')", "Cannot access file"),
+        ("select * from glob('{}/*')", "Cannot access file"),
+        ("select * from read_csv('/etc/passwd')", "Cannot access file"),
+    ],
+)
+def test_all_else_is_refused_in_one_line(
+    pinned: tuple[dict[str, Relation], list[str]], tmp_path: Path, sql: str, says: str
+):
+    """SQL that does not parse, that writes, or that reaches for other files: nothing happens, and the line says why."""
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(SettingsError, match=f"^SQL: .*{says}") as refusal:
+        query(*pinned, sql.format(tmp_path))
+    assert "\n" not in str(refusal.value)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_variables_of_the_process_are_not_tables(pinned: tuple[dict[str, Relation], list[str]]):
+    """DuckDB would find frames by the names of Python's variables; here none is."""
+    held = pa.table({"a": [1]})
+    with pytest.raises(SettingsError, match="held does not exist"):
+        query(*pinned, "select * from held")
+    assert held.num_rows == 1
+
+
+def test_an_answer_is_bounded(pinned: tuple[dict[str, Relation], list[str]]):
+    """One that is too long is refused, not cut: a cut one looks whole."""
+    assert query(*pinned, "from logs", limit=3).num_rows == 3
+    with pytest.raises(SettingsError, match="more than 2 rows"):
+        query(*pinned, "from logs", limit=2)
