@@ -9,15 +9,21 @@ from pathlib import Path
 
 import pytest
 
+from service.__main__ import _APP
 from service.samples import PERSON, TEXT, sample
 from service.store import SqliteStore, Statement
+from tests.service.invoking import Done, invoked
 from tests.service.rig import close, event_of, make_rig
 
 ROOT = Path(__file__).parents[2]
 DATABASE = "service.db"
 
 
-def command(*arguments: str, given: str = "", **env: str) -> subprocess.CompletedProcess[str]:
+def command(*arguments: str, given: str = "", **env: str) -> Done:
+    return invoked(_APP, *arguments, given=given, **env)
+
+
+def process(*arguments: str, given: str = "", **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "service", *arguments],
         cwd=ROOT,
@@ -108,7 +114,7 @@ def test_a_file_that_is_no_database_is_bad_news(tmp_path: Path):
 def test_events_come_from_standard_input():
     """``-`` reads what another command has written."""
     event = {"id": "order-7", "kind": "order", "account": "shop", "payload": sample("message", mid="m", at_ms=1)}
-    done = command("reprocess", "-", given=json.dumps(event))
+    done = process("reprocess", "-", given=json.dumps(event))
     assert (done.returncode, json.loads(done.stdout)) == (0, {"events": 1, "kinds": {"order": 1}, "applied": False})
 
 

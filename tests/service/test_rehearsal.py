@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from importlib import import_module
 from pathlib import Path
 
 import httpx
@@ -12,6 +13,7 @@ from service.instagram import Kind, updates
 from service.rehearsal import APP_SECRET, POISON_ID, Fault, Workload, fault_of, make_workload
 from service.rehearsal.posting import TRIES, post_all
 from service.webhook import WEBHOOK_PATH
+from tests.service.invoking import invoked
 from tests.service.rig import Rig
 
 ROOT = Path(__file__).parents[2]
@@ -127,14 +129,7 @@ def test_help_has_an_example(module: str):
 )
 def test_commands_fail_in_one_line(arguments: list[str], env: dict[str, str], status: int, said: str):
     """Misuse is 2, bad news is 1, each in one line that names what to mend."""
-    done = subprocess.run(
-        [sys.executable, "-m", *arguments],
-        cwd=ROOT,
-        env={"QSOPS_DOTENV": "off", "NO_PROXY": "*", **env},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = invoked(import_module(f"{arguments[0]}.__main__")._APP, *arguments[1:], **env)
     assert (done.returncode, done.stdout) == (status, "")
     assert done.stderr.count("\n") == 1
     assert said in done.stderr
