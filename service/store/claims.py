@@ -1,4 +1,7 @@
-"""The claims: one row an event that was processed, committed with what its processing left behind."""
+"""The claims: an event that was processed says so in its entry, committed with what its processing left behind.
+
+Whoever sets ``claimed_at_ms`` commits the event's effects, all others are duplicates.
+"""
 
 from __future__ import annotations
 
@@ -6,54 +9,76 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
-from typing import Final
+from typing import Any, Final
 
+from qsops.models import LedgerEntry
 from service.store import ledger, outbox
 from service.store.steps import Many, Steps
 from service.store.values import Effects, Statement
 
-__all__ = ["batches", "commit", "commit_all", "prune", "release"]
+__all__ = ["COLUMNS", "UNLESS_CLAIMED", "batches", "commit", "commit_all", "prune", "release", "row"]
 
-_CLAIM: Final = (
-    "insert into claims (event_id, claimed_at_ms) values (:event_id, :now_ms) on conflict do nothing returning 1"
+COLUMNS: Final = (*ledger.COLUMNS, "claimed_at_ms")
+#: What the insert of an entry that claims its event does where there is one.
+UNLESS_CLAIMED: Final = f"{ledger.MERGE}, claimed_at_ms = excluded.claimed_at_ms where events.claimed_at_ms is null"
+_INSERT: Final = (
+    f"insert into events ({', '.join(COLUMNS)}) values ({', '.join(f':{name}' for name in COLUMNS)}) {UNLESS_CLAIMED}"
 )
-_RELEASE: Final = "delete from claims where event_id = :event_id returning event_id"
+_CLAIM: Final = f"{_INSERT} returning 1"
+_CLAIMED: Final = (
+    "select event_id from events "
+    "where event_id in (select value from json_each(:event_ids)) and claimed_at_ms is not null"
+)
+_RELEASE: Final = (
+    "update events set claimed_at_ms = null where event_id = :event_id and claimed_at_ms is not null returning event_id"
+)
 _PRUNE: Final = (
-    "delete from claims where event_id in "
-    "(select event_id from claims where claimed_at_ms < :before_ms order by claimed_at_ms limit :limit) returning 1",
+    "update events set claimed_at_ms = null where seq in "
+    "(select seq from events where claimed_at_ms < :before_ms order by claimed_at_ms limit :limit) returning 1",
     "delete from callbacks where (message_id, outcome, retried) in "
     "(select message_id, outcome, retried from callbacks where reported_at_ms < :before_ms "
     "order by reported_at_ms limit :limit) returning 1",
 )
+_values: Final = attrgetter(*ledger.COLUMNS)
+
+
+def row(entry: LedgerEntry, now_ms: int) -> dict[str, Any]:
+    """``entry`` as a row that claims its event."""
+    return dict(zip(COLUMNS, (*_values(entry), now_ms), strict=True))
 
 
 def commit(effects: Effects, now_ms: int) -> Steps[bool]:
     """Claim the event, and write its effects; False if it was claimed before."""
-    claimed = bool((yield Statement(_CLAIM, {"event_id": effects.entry.event_id, "now_ms": now_ms})))
-    yield from ledger.record_delivery(effects.entry, claimed=claimed)
-    if claimed:
-        for statement in effects.statements:  # noqa: UP028  # a list takes no answers
-            yield statement
-        yield from outbox.insert(effects.outgoing, now_ms)
-    return claimed
+    if not (yield Statement(_CLAIM, row(effects.entry, now_ms))):
+        yield from ledger.record_again([effects.entry.event_id])
+        return False
+    for statement in effects.statements:  # noqa: UP028  # a list takes no answers
+        yield statement
+    yield from outbox.insert(effects.outgoing, now_ms)
+    return True
 
 
-def commit_all(group: Sequence[tuple[Effects, int]], claim_all: str) -> Steps[list[bool]]:
-    """As :func:`commit` for each of ``group``, in :func:`batches`; ``claim_all`` claims ``:event_ids``."""
-    event_ids = [effects.entry.event_id for effects, _ in group]
-    now_ms = max(at_ms for _, at_ms in group)
-    free = {row[0] for row in (yield Statement(claim_all, {"event_ids": json.dumps(event_ids), "now_ms": now_ms}))}
+def commit_all(group: Sequence[tuple[Effects, int]]) -> Steps[list[bool]]:
+    """As :func:`commit` for each of ``group``, in :func:`batches`, where nobody else writes meanwhile."""
+    asked = json.dumps([effects.entry.event_id for effects, _ in group])
+    taken = {event_id for (event_id,) in (yield Statement(_CLAIMED, {"event_ids": asked}))}
     claimed: list[bool] = []
     fresh: list[Effects] = []
-    again: list[Effects] = []
-    for effects, _ in group:
-        is_free = effects.entry.event_id in free
-        claimed.append(is_free)
-        (fresh if is_free else again).append(effects)
-        free.discard(effects.entry.event_id)  # of two in one group the first has it
-    yield from ledger.record([effects.entry for effects in fresh])
-    yield from ledger.record_again([effects.entry.event_id for effects in again])
+    rows: list[dict[str, Any]] = []
+    again: list[str] = []
+    for effects, now_ms in group:
+        event_id = effects.entry.event_id
+        claimed.append(event_id not in taken)
+        if event_id in taken:
+            again.append(event_id)
+        else:
+            taken.add(event_id)  # of two in one group the first has it
+            fresh.append(effects)
+            rows.append(row(effects.entry, now_ms))
+    yield Many(_INSERT, rows)
+    yield from ledger.record_again(again)
     yield from batches(fresh)
+    now_ms = max(at_ms for _, at_ms in group)
     yield from outbox.insert([message for effects in fresh for message in effects.outgoing], now_ms)
     return claimed
 
@@ -82,7 +107,7 @@ def release(event_ids: Sequence[str]) -> Steps[frozenset[str]]:
 
 
 def prune(before_ms: int, limit: int) -> Steps[int]:
-    """Delete the oldest claims and callbacks, at most ``limit`` of each; how many there were."""
+    """Forget the oldest claims, and delete the oldest callbacks, at most ``limit`` of each; how many there were."""
     count = 0
     for sql in _PRUNE:
         count += len((yield Statement(sql, {"before_ms": before_ms, "limit": limit})))

@@ -33,7 +33,7 @@ _COLUMNS: Final = "cause, kind, messages, first_at_ms, last_at_ms, told_at_ms"
 _PASSED: Final = f"""
 last_at_ms <= :quiet_since_ms and (kind is null or exists (
     select 1 from events where events.kind = failures.kind and events.event_id in (
-        select event_id from claims where claimed_at_ms > failures.last_at_ms
+        select event_id from events where claimed_at_ms > failures.last_at_ms
         order by claimed_at_ms desc limit {_LATEST}
     )
 ))

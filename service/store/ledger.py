@@ -18,7 +18,6 @@ __all__ = [
     "page",
     "record",
     "record_again",
-    "record_delivery",
 ]
 
 COLUMNS: Final = (
@@ -69,14 +68,6 @@ _FILTERS: Final = ("event_id", "mid", "message_id", "state", "kind")
 def record(entries: Iterable[LedgerEntry]) -> Steps[None]:
     """Insert entries, or bring theirs forward; a state never goes back."""
     yield Many(_INSERT, [{name: getattr(entry, name) for name in COLUMNS} for entry in entries])
-
-
-def record_delivery(entry: LedgerEntry, *, claimed: bool) -> Steps[None]:
-    """A delivery that was answered 200: the one that processed the event, or a duplicate."""
-    if claimed:
-        yield from record([entry])
-    else:
-        yield from record_again([entry.event_id])
 
 
 def record_again(event_ids: Iterable[str]) -> Steps[None]:

@@ -37,11 +37,7 @@ _AWAY: Final = frozenset(
     }
 )
 _PRIMARY_CODE: Final = 0xFF
-_KIND: Final = Kind("the service", int.from_bytes(b"qsos"), "claims")
-_CLAIM_ALL: Final = (
-    "insert into claims (event_id, claimed_at_ms) select value, :now_ms from json_each(:event_ids) where true "
-    "on conflict do nothing returning event_id"
-)
+_KIND: Final = Kind("the service", int.from_bytes(b"qsos"), "events")
 _KNOWN: Final = "select event_id from events where event_id in (select value from json_each(?))"
 
 
@@ -134,7 +130,7 @@ def _commit_all(connection: sqlite3.Connection, group: Sequence[tuple[Effects, i
     if len(group) == 1:
         # A handler may collect what no batch takes, such as a query.
         return [_run(connection, claims.commit(*group[0]))]
-    return _run(connection, claims.commit_all(group, _CLAIM_ALL))
+    return _run(connection, claims.commit_all(group))
 
 
 def _run(connection: sqlite3.Connection, steps: Steps[T]) -> T:

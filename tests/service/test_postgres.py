@@ -134,7 +134,7 @@ async def test_both_databases_have_the_same_tables(one: PostgresStore):
     of_lite = await lite.fetch(
         Statement(
             "select t.name as t, c.name as c from sqlite_master as t join pragma_table_info(t.name) as c "
-            "where t.type = 'table' and t.name not like 'sqlite%' order by 1, 2"
+            "where t.type in ('table', 'view') and t.name not like 'sqlite%' order by 1, 2"
         )
     )
     of_postgres = await one.fetch(

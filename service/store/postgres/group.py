@@ -1,7 +1,7 @@
-"""Writes that are committed together: claims in one statement, and entries, and rows of the outbox.
+"""Writes that are committed together: events that are claimed, or entries and rows of the outbox.
 
-A round asks for the claims, a second one writes what follows from them, commit included. Sorted rows keep groups of
-several processes from waiting for each other in a circle.
+A round asks for the claims, or for what is known, a second one writes what follows from it, commit included. A group
+takes the locks of its entries once, sorted: so groups of several processes never wait for each other in a circle.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+
+from psycopg import AsyncCursor
 
 from qsops.models import LedgerEntry
 from service.store import claims, ledger, outbox
@@ -20,21 +22,29 @@ from service.store.postgres.server import Connection
 from service.store.postgres.transaction import begin
 from service.store.values import Effects, Outgoing
 
-__all__ = ["Work", "run"]
+__all__ = ["Claiming", "Receiving", "Work", "run"]
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
-    """What one caller writes: the ``effects`` of an event that is to be claimed, or entries and messages.
+class Claiming:
+    """The ``effects`` of an event that is to be claimed."""
 
-    With ``if_new`` it is only those of events that the ledger does not have.
-    """
-
+    effects: Effects
     now_ms: int
-    effects: Effects | None = None
-    entries: Sequence[LedgerEntry] = ()
-    outgoing: Sequence[Outgoing] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Receiving:
+    """Entries and messages; with ``if_new`` only those of events that the ledger does not have."""
+
+    entries: Sequence[LedgerEntry]
+    outgoing: Sequence[Outgoing]
+    now_ms: int
     if_new: bool = False
+
+
+#: What one caller writes. A group is of one kind.
+Work = Claiming | Receiving
 
 
 def _type_of(column: str) -> str:
@@ -51,7 +61,7 @@ def _insert(table: str, columns: Sequence[str], conflict: str) -> str:
     return f"insert into {table} ({', '.join(columns)}) {rows} {conflict}"
 
 
-_CLAIM: Final = _insert("claims", ("event_id", "claimed_at_ms"), "on conflict do nothing returning event_id")
+_CLAIM: Final = _insert("events", claims.COLUMNS, f"{claims.UNLESS_CLAIMED} returning event_id")
 _RECEIVE: Final = _insert("events", ledger.COLUMNS, "on conflict (event_id) do nothing returning event_id")
 _RECORD: Final = _insert("events", ledger.COLUMNS, ledger.MERGE)
 _SEND: Final = _insert("outbox", outbox.COLUMNS, "on conflict (deduplication_id) do nothing")
@@ -62,75 +72,89 @@ _DELIVERED_AGAIN: Final = (
 
 
 async def run(connection: Connection, works: Sequence[Work]) -> list[frozenset[str]]:
-    """Write ``works`` in one transaction; for each its events that were claimed, or known, before.
+    """Write ``works``, of one kind, in one transaction; for each its events that were claimed, or known, before.
 
     :raises psycopg.Error: when any of it fails; the transaction is then left for the caller to end.
     """
-    claimed, received = await _begin(connection, works)
-    known = [_known(work, claimed, received) for work in works]
-    written = list(zip(works, known, strict=True))
-    made = [work.effects for work, before in written if work.effects and not before]
+    claiming = [work for work in works if isinstance(work, Claiming)]
+    if claiming:
+        return await _claim(connection, claiming)
+    return await _receive(connection, [work for work in works if isinstance(work, Receiving)])
+
+
+async def _claim(connection: Connection, works: Sequence[Claiming]) -> list[frozenset[str]]:
+    rows: dict[str, dict[str, Any]] = {}
+    for work in works:
+        rows.setdefault(work.effects.entry.event_id, claims.row(work.effects.entry, work.now_ms))
+    fresh = await _begin(connection, _CLAIM, [rows[event_id] for event_id in sorted(rows)])
+    known: list[frozenset[str]] = []
+    made: list[Effects] = []
+    sent: list[tuple[Outgoing, int]] = []
+    again: Counter[str] = Counter()
+    for work in works:
+        event_id = work.effects.entry.event_id
+        if event_id in fresh:
+            fresh.discard(event_id)  # of two in one group the first has it
+            made.append(work.effects)
+            sent += [(one, work.now_ms) for one in work.effects.outgoing]
+            known.append(frozenset())
+        else:
+            again[event_id] += 1
+            known.append(frozenset((event_id,)))
     cursor = connection.cursor()
     async with connection.pipeline():
-        for sql, values in _bulk(written, made):
-            await cursor.execute(sql, values)
+        if again:
+            ids = sorted(again)
+            await cursor.execute(_DELIVERED_AGAIN, [ids, [again[event_id] for event_id in ids]])
         for batch in claims.batches(made):
             translated = numbered(batch.sql)
             await cursor.executemany(translated.sql, [translated.values(row) for row in batch.rows])
+        await _send(cursor, sent)
         await cursor.execute("commit")
     return known
 
 
-async def _begin(connection: Connection, works: Sequence[Work]) -> tuple[set[str], set[str]]:
-    """Begin, and claim and receive events; those that nobody had before."""
-    wanted = {work.effects.entry.event_id: work.now_ms for work in works if work.effects}
-    ids = sorted(wanted)
-    received = next(_once_each([entry for work in works if work.if_new for entry in work.entries]), [])
-    claiming, receiving = connection.cursor(), connection.cursor()
+async def _receive(connection: Connection, works: Sequence[Receiving]) -> list[frozenset[str]]:
+    asked = next(_once_each([entry for work in works if work.if_new for entry in work.entries]), [])
+    fresh = await _begin(connection, _RECEIVE, _rows(asked))
+    known = []
+    for work in works:
+        before = frozenset(entry.event_id for entry in work.entries if work.if_new and entry.event_id not in fresh)
+        fresh.difference_update(entry.event_id for entry in work.entries)
+        known.append(before)
+    sent = [
+        (one, work.now_ms)
+        for work, before in zip(works, known, strict=True)
+        for one in work.outgoing
+        if one.event_id not in before
+    ]
+    cursor = connection.cursor()
     async with connection.pipeline():
-        await begin(connection)
-        if ids:
-            rows = [{"event_id": event_id, "claimed_at_ms": wanted[event_id]} for event_id in ids]
-            await claiming.execute(_CLAIM, [json.dumps(rows)])
-        if received:
-            await receiving.execute(_RECEIVE, [_json(received)])
-    return (
-        {event_id for (event_id,) in await claiming.fetchall()} if ids else set(),
-        {event_id for (event_id,) in await receiving.fetchall()} if received else set(),
-    )
-
-
-def _known(work: Work, claimed: set[str], received: set[str]) -> frozenset[str]:
-    """Which events of ``work`` were there before it; of two in one group the first has it."""
-    fresh = claimed if work.effects else received
-    asked = [work.effects.entry] if work.effects else work.entries if work.if_new else []
-    known = frozenset(entry.event_id for entry in asked if entry.event_id not in fresh)
-    fresh.difference_update(entry.event_id for entry in asked)
+        for portion in _once_each([entry for work in works if not work.if_new for entry in work.entries]):
+            await cursor.execute(_RECORD, [json.dumps(_rows(portion))])
+        await _send(cursor, sent)
+        await cursor.execute("commit")
     return known
 
 
-def _bulk(written: Sequence[tuple[Work, frozenset[str]]], made: Sequence[Effects]) -> Iterator[tuple[str, list[Any]]]:
-    """Our own tables, a statement each."""
-    entries = [entry for work, _ in written if not work.if_new for entry in work.entries]
-    for portion in _once_each([*entries, *(effects.entry for effects in made)]):
-        yield _RECORD, [_json(portion)]
-    again = Counter(work.effects.entry.event_id for work, before in written if work.effects and before)
-    if again:
-        ids = sorted(again)
-        yield _DELIVERED_AGAIN, [ids, [again[event_id] for event_id in ids]]
-    rows = [outbox.values(one, work.now_ms) for work, before in written for one in _messages(work, before)]
+async def _begin(connection: Connection, insert: str, rows: Sequence[dict[str, Any]]) -> set[str]:
+    """Begin, and insert ``rows``; the events that this has done something to."""
+    cursor = connection.cursor()
+    async with connection.pipeline():
+        await begin(connection)
+        if rows:
+            await cursor.execute(insert, [json.dumps(rows)])
+    return {event_id for (event_id,) in await cursor.fetchall()} if rows else set()
+
+
+async def _send(cursor: AsyncCursor[Any], outgoing: Sequence[tuple[Outgoing, int]]) -> None:
+    rows = [outbox.values(one, now_ms) for one, now_ms in outgoing]
     if rows:
-        yield _SEND, [json.dumps([{**row, "body": b64encode(row["body"]).decode()} for row in rows])]
+        await cursor.execute(_SEND, [json.dumps([{**row, "body": b64encode(row["body"]).decode()} for row in rows])])
 
 
-def _messages(work: Work, known: frozenset[str]) -> Iterable[Outgoing]:
-    if work.effects:
-        return () if known else work.effects.outgoing
-    return [one for one in work.outgoing if one.event_id not in known]
-
-
-def _json(entries: Sequence[LedgerEntry]) -> str:
-    return json.dumps([{name: getattr(entry, name) for name in ledger.COLUMNS} for entry in entries])
+def _rows(entries: Sequence[LedgerEntry]) -> list[dict[str, Any]]:
+    return [{name: getattr(entry, name) for name in ledger.COLUMNS} for entry in entries]
 
 
 def _once_each(entries: Sequence[LedgerEntry]) -> Iterator[list[LedgerEntry]]:

@@ -11,7 +11,7 @@ from qsops.sqlite import migrations_in
 from service.errors import StoreUnavailable
 from service.store import outbox
 from service.store.postgres.faults import told
-from service.store.postgres.group import Work
+from service.store.postgres.group import Claiming, Receiving, Work
 from service.store.postgres.lines import Lines
 from service.store.postgres.named import numbered
 from service.store.postgres.schema import WITHIN_MS, migrate
@@ -58,15 +58,15 @@ class PostgresStore(Verbs):
                 return frozenset(event_id for (event_id,) in await found.fetchall())
 
     async def record(self, entries: Sequence[LedgerEntry], outgoing: Sequence[Outgoing], now_ms: int) -> None:
-        await self._submit(Work(now_ms, entries=entries, outgoing=outgoing))
+        await self._submit(Receiving(entries, outgoing, now_ms))
 
     async def receive(
         self, entries: Sequence[LedgerEntry], outgoing: Sequence[Outgoing], now_ms: int
     ) -> frozenset[str]:
-        return await self._submit(Work(now_ms, entries=entries, outgoing=outgoing, if_new=True))
+        return await self._submit(Receiving(entries, outgoing, now_ms, if_new=True))
 
     async def commit(self, effects: Effects, now_ms: int) -> bool:
-        return not await self._submit(Work(now_ms, effects))
+        return not await self._submit(Claiming(effects, now_ms))
 
     async def fetch(self, statement: Statement) -> list[Row]:
         translated = numbered(statement.sql)

@@ -58,13 +58,21 @@ class Writer:
 
     async def _run(self) -> None:
         while self._waiting:
-            members, self._waiting = self._waiting[:GROUP_LIMIT], self._waiting[GROUP_LIMIT:]
+            members = self._next_group()
             try:
                 await self._write(members)
             except BaseException:
                 # Nobody may be left waiting, whatever ends this task.
                 _fail([*members, *self._waiting], StoreUnavailable("the writer was ended"))
                 raise
+
+    def _next_group(self) -> list[_Waiting]:
+        """Those of the kind of the one that waits longest; they wait no more."""
+        kind = type(self._waiting[0].work)
+        members = [waiting for waiting in self._waiting if type(waiting.work) is kind][:GROUP_LIMIT]
+        taken = set(map(id, members))
+        self._waiting = [waiting for waiting in self._waiting if id(waiting) not in taken]
+        return members
 
     async def _write(self, members: Sequence[_Waiting]) -> None:
         """Write a group; where one of it is at fault, halves find it, and only it fails."""
