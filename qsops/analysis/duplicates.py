@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import ibis
 import pandas as pd
+
+from qsops.analysis import source
 
 __all__ = ["duplicates"]
 
 
-def duplicates(attempts: pd.DataFrame) -> pd.DataFrame:
+def duplicates(attempts: source.Rows) -> pd.DataFrame:
     """Messages with more than one successful attempt, the first ones first.
 
     Columns ``message_id, url, label, deliveries, first_at, last_at``. Limits: an attempt whose success was not heard of
-    stands as an error in the log, so that a consumer may have seen more than this.
+    stands as an error in the log, so that a consumer may have seen more than this; the frame is as long as there are
+    such messages.
     """
-    delivered = attempts[attempts["outcome"] == "delivered"]
-    found = (
-        delivered.groupby("message_id", sort=True)
-        .agg(
-            url=("url", "first"),
-            label=("label", "first"),
-            deliveries=("message_id", "size"),
-            first_at=("ended_at", "min"),
-            last_at=("ended_at", "max"),
-        )
-        .reset_index()
+    table = source.of(attempts)
+    delivered = table.filter(table.outcome == "delivered")
+    # The second delivery is no first attempt: few messages are looked at, however many there are.
+    again = delivered.filter(delivered.attempt.isnull() | (delivered.attempt > 1))
+    again = again.select("message_id").distinct()
+    mine = delivered.semi_join(again, "message_id")
+    counted = mine.group_by("message_id").agg(
+        url=mine.url.min(),
+        label=mine.label.min(),
+        deliveries=ibis._.count(),
+        first_at=mine.ended_ms.min(),
+        last_at=mine.ended_ms.max(),
     )
-    return found[found["deliveries"] > 1].sort_values(["first_at", "message_id"], ignore_index=True)
+    found = source.frame_of(counted.filter(counted.deliveries > 1))
+    found = source.at_moments(source.at_moments(found, "first_at"), "last_at")
+    return found.sort_values(["first_at", "message_id"], ignore_index=True)

@@ -1,64 +1,74 @@
-"""Failures that are one: attempts that failed alike, whatever ids and numbers their errors hold."""
+"""Failures that are one: attempts that failed alike, whatever ids and numbers their errors and answers hold."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
+import ibis
 import pandas as pd
 
-from qsops.fold.fingerprints import fingerprint, without_ids
+from qsops.analysis import source
+from qsops.analysis.failed import failed_attempts
+from qsops.fold.fingerprints import fingerprint
 
 __all__ = ["failure_groups"]
 
 _SAMPLES: Final = 3
-_KEYS: Final = ["response_status", "error"]
+_KEYS: Final = ["response_status", "error", "body"]
 _COLUMNS: Final = [
     *("group", "response_status", "error", "attempts", "share_pct", "messages", "recovered", "urls"),
-    *("first_at", "last_at", "sample_ids"),
+    *("first_at", "last_at", "sample_ids", "body"),
 ]
 
 
-def failure_groups(attempts: pd.DataFrame) -> pd.DataFrame:
-    """Failed attempts by status and error, of which ids, numbers, hosts and quoted words are left out; largest first.
+def failure_groups(attempts: source.Rows) -> pd.DataFrame:
+    """Failed attempts by status, error and answer without ids, numbers, hosts and quoted words; largest first.
 
     Columns ``group, response_status, error, attempts, share_pct, messages, recovered, urls, first_at, last_at,
-    sample_ids``. ``group`` is a fingerprint that stays the same from day to day; status 0 means that no answer came.
-    ``share_pct`` is of all failed attempts; ``recovered`` counts those of the ``messages`` that were delivered by
-    another attempt; ``urls`` how many destinations are in it; ``sample_ids`` are its first three messages.
+    sample_ids, body``. ``group`` is a fingerprint that stays the same from day to day; status 0 means that no answer
+    came. ``share_pct`` is of all failed attempts; ``recovered`` counts those of the ``messages`` a retry delivered;
+    ``urls`` how many destinations are in it; ``sample_ids`` are its first three messages.
 
-    Limits: it knows the error's text, not the answer's body; an id without a digit in it parts what belongs together.
+    Limits: ``body`` is null unless the log was pulled, or the archive synced, with bodies; an id without a digit in it
+    parts what belongs together, and of long texts only the beginning counts (:mod:`qsops.fold.fingerprints`).
     """
-    failed = attempts[attempts["outcome"].isin(["error", "failed"])]
-    delivered = attempts.loc[attempts["outcome"] == "delivered", "message_id"]
-    failed = failed.assign(
-        response_status=failed["response_status"].fillna(0),
-        error=without_ids(failed["error"]),
-        saved=failed["message_id"].where(failed["message_id"].isin(delivered)),
-    )
-    failed = failed.sort_values(["ended_at", "message_id"], kind="stable")
-    found = (
-        failed.groupby(_KEYS, dropna=False, sort=True)
-        .agg(
-            attempts=("message_id", "size"),
-            messages=("message_id", "nunique"),
-            recovered=("saved", "nunique"),
-            urls=("url", "nunique"),
-            first_at=("ended_at", "min"),
-            last_at=("ended_at", "max"),
-            sample_ids=("message_id", _samples),
+    each = _each_message(source.of(attempts))
+    found = source.frame_of(
+        each.group_by(_KEYS).agg(
+            attempts=each.attempts.sum(),
+            messages=ibis._.count(),
+            recovered=each.saved.sum(),
+            urls=each.url.nunique(),
+            first_at=each.first_ms.min(),
+            last_at=each.last_ms.max(),
         )
-        .reset_index()
     )
-    found["group"] = [fingerprint(status, error) for status, error in zip(*_keys(found), strict=True)]
-    found["share_pct"] = (100 * found["attempts"] / max(1, len(failed))).astype("Float64").round(1)
+    found = source.at_moments(source.at_moments(found, "first_at"), "last_at")
+    found["share_pct"] = source.percent(found["attempts"], max(1, found["attempts"].sum()))
+    keys = [tuple(None if pd.isna(value) else value for value in row) for row in found[_KEYS].itertuples(index=False)]
+    samples = _samples(each)
+    found["group"] = pd.Series([fingerprint(*key) for key in keys], dtype=found["error"].dtype)
+    found["sample_ids"] = pd.Series([samples[key] for key in keys], dtype=found["error"].dtype)
     order = ["attempts", *_KEYS]
-    return found.sort_values(order, ascending=[False, True, True], ignore_index=True)[_COLUMNS]
+    return found.sort_values(order, ascending=[name != "attempts" for name in order], ignore_index=True)[_COLUMNS]
 
 
-def _keys(found: pd.DataFrame) -> tuple[list[int], list[str | None]]:
-    errors = found["error"].astype(object).where(found["error"].notna(), None)
-    return found["response_status"].astype(int).tolist(), errors.tolist()
+def _each_message(attempts: Any) -> Any:
+    """The failed attempts of each message in each group as one row."""
+    failed = failed_attempts(attempts)
+    failed = failed.mutate(error=failed.error_fingerprint, body=failed.body_fingerprint)
+    return failed.group_by([*_KEYS, "url", "message_id"]).agg(
+        attempts=ibis._.count(), saved=failed.saved.max(), first_ms=failed.ended_ms.min(), last_ms=failed.ended_ms.max()
+    )
 
 
-def _samples(ids: pd.Series) -> str:
-    return ",".join(ids.drop_duplicates().head(_SAMPLES))
+def _samples(each: Any) -> dict[tuple[Any, ...], str]:
+    """The first messages of each group, comma-separated."""
+    in_order = ibis.window(group_by=_KEYS, order_by=[each.first_ms, each.message_id])
+    numbered = each.mutate(place=ibis.row_number().over(in_order))
+    first = source.frame_of(numbered.filter(numbered.place < _SAMPLES).select(*_KEYS, "place", "message_id"))
+    found: dict[tuple[Any, ...], str] = {}
+    for *values, message_id in first.sort_values("place")[[*_KEYS, "message_id"]].itertuples(index=False):
+        key = tuple(None if pd.isna(value) else value for value in values)
+        found[key] = f"{found[key]},{message_id}" if key in found else message_id
+    return found

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+import ibis
 import pandas as pd
+
+from qsops.analysis import source
+from qsops.analysis.failed import failed_attempts
 
 __all__ = ["failures"]
 
-_KEYS = ["url", "response_status", "error"]
+_KEYS: Final = ["url", "response_status", "error"]
 
 
-def failures(attempts: pd.DataFrame) -> pd.DataFrame:
+def failures(attempts: source.Rows) -> pd.DataFrame:
     """Failed attempts by destination, status and error, the most frequent first.
 
     Columns ``url, response_status, error, attempts, messages, recovered, first_at, last_at``. ``recovered`` counts
-    those of the messages that were delivered by a later attempt; a status that is null, or 0, means that no answer
-    came.
+    those of the messages that a retry delivered; status 0 means that no answer came.
+
+    Limits: errors that differ in an id are rows of their own; :func:`~qsops.analysis.failure_groups` joins them.
     """
-    delivered = attempts.loc[attempts["outcome"] == "delivered", "message_id"]
-    failed = attempts[attempts["outcome"].isin(["error", "failed"])]
-    failed = failed.assign(saved=failed["message_id"].where(failed["message_id"].isin(delivered)))
-    groups = failed.groupby(_KEYS, dropna=False, sort=True)
-    found = groups.agg(
-        attempts=("message_id", "size"),
-        messages=("message_id", "nunique"),
-        recovered=("saved", "nunique"),
-        first_at=("ended_at", "min"),
-        last_at=("ended_at", "max"),
-    ).reset_index()
+    failed = failed_attempts(source.of(attempts))
+    each = failed.group_by([*_KEYS, "message_id"]).agg(
+        attempts=ibis._.count(), saved=failed.saved.max(), first_ms=failed.ended_ms.min(), last_ms=failed.ended_ms.max()
+    )
+    found = source.frame_of(
+        each.group_by(_KEYS).agg(
+            attempts=each.attempts.sum(),
+            messages=ibis._.count(),
+            recovered=each.saved.sum(),
+            first_at=each.first_ms.min(),
+            last_at=each.last_ms.max(),
+        )
+    )
+    found = source.at_moments(source.at_moments(found, "first_at"), "last_at")
     return found.sort_values(["attempts", *_KEYS], ascending=[False, True, True, True], ignore_index=True)

@@ -1,26 +1,44 @@
-"""How long delivery takes, over time."""
+"""How long delivery takes, or an attempt."""
 
 from __future__ import annotations
 
+from typing import Final
+
+import ibis
 import pandas as pd
+
+from qsops.analysis import source
 
 __all__ = ["latency"]
 
+_SHARES: Final = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 
-def latency(messages: pd.DataFrame, every: str = "1min") -> pd.DataFrame:
-    """Time from creation to delivery by time of creation: ``created_at, messages, p50_s, p90_s, max_s``.
 
-    ``every`` is the width of a bucket as pandas spells it (``1min``, ``1h``). Only delivered messages whose creation is
-    known count; percentiles are interpolated, seconds to three decimals. A bucket without messages has no row.
+def latency(rows: source.Rows, every: str | None = None, *, by: str | None = None) -> pd.DataFrame:
+    """Time from creation to delivery of messages, or from start to end of attempts.
+
+    Of messages ``created_at, messages, p50_s, p90_s, p95_s, p99_s, max_s``, of attempts ``started_at, attempts`` and
+    the same: a row for each bucket of ``every``, a width of time as pandas spells it (``1min``, the default, or ``1h``).
+    ``by`` names a column (``url``, ``label``, ``queue``): a row for each of its values instead, or for each bucket and
+    value where both are named. Percentiles are exact and interpolated, seconds to three decimals.
+
+    Limits: of messages only those count that were delivered and whose creation is known, by the time of creation, so
+    that young buckets hold the quick ones only; of attempts those whose start and end are known. A bucket without any
+    has no row.
+
+    :raises ValueError: ``every`` is no width of time, or the rows have no column ``by``.
     """
-    delivered = messages[messages["time_to_deliver_ms"].notna() & messages["created_at"].notna()]
-    seconds = delivered["time_to_deliver_ms"].astype("float64") / 1000
-    groups = seconds.groupby(delivered["created_at"].dt.floor(every))
-    return pd.DataFrame(
-        {
-            "messages": groups.size().astype("Int64"),
-            "p50_s": groups.quantile(0.5).round(3),
-            "p90_s": groups.quantile(0.9).round(3),
-            "max_s": groups.max().round(3),
-        }
-    ).reset_index()
+    table = source.of(rows)
+    of_messages = "time_to_deliver_ms" in table.columns
+    took, unit = ("time_to_deliver_ms", "messages") if of_messages else ("duration_ms", "attempts")
+    time = ("created_at", "created_ms") if of_messages else ("started_at", "started_ms")
+    if every is None and by is None:
+        every = "1min"
+    table = table.filter(table[took].notnull() & table[time[1]].notnull())
+    table, within = source.grouped(table, by, every, time)
+    quantiles = {f"{name}_s": table[took].quantile(share) for name, share in _SHARES.items()}
+    found = source.frame_of(table.group_by(within).agg(**{unit: ibis._.count()}, **quantiles, max_s=table[took].max()))
+    found = source.at_moments(found, time[0] if every else None)
+    for name in (*quantiles, "max_s"):
+        found[name] = source.seconds(found[name], 3)
+    return found.sort_values(within, ignore_index=True)

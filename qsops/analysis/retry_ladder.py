@@ -2,34 +2,41 @@
 
 from __future__ import annotations
 
+import ibis
 import pandas as pd
+
+from qsops.analysis import source
 
 __all__ = ["retry_ladder"]
 
 
-def retry_ladder(attempts: pd.DataFrame) -> pd.DataFrame:
+def retry_ladder(attempts: source.Rows) -> pd.DataFrame:
     """One row per attempt number: what the n-th attempt won, over all messages.
 
     Columns ``attempt, attempts, delivered, success_pct, recovered_pct, median_wait_s``. ``success_pct`` is the share of
     the n-th attempts that delivered; ``recovered_pct`` the share they have in all messages that failed at first and
-    were delivered later; ``median_wait_s`` the wait before them. Attempts in flight are left out, and so are those
-    whose number is not known because their message began before the range.
+    were delivered later; ``median_wait_s`` the wait before them.
+
+    Limits: attempts in flight are left out, and so are those whose number is not known because their message began
+    before the range. A second delivery of a message that was delivered already counts as one more.
     """
-    ended = attempts[attempts["attempt"].notna() & attempts["ended_at"].notna()]
-    found = (
-        ended.assign(won=ended["outcome"] == "delivered")
-        .groupby("attempt", sort=True)
-        .agg(attempts=("won", "size"), delivered=("won", "sum"), wait_ms=("wait_ms", "median"))
-        .reset_index()
-    )
+    table = source.of(attempts)
+    table = table.filter(table.attempt.notnull() & table.ended_ms.notnull())
+    found = source.frame_of(
+        table.group_by("attempt").agg(
+            attempts=ibis._.count(),
+            delivered=(table.outcome == "delivered").ifelse(1, 0).sum(),
+            wait_ms=table.wait_ms.median(),
+        )
+    ).sort_values("attempt", ignore_index=True)
     saved = found["delivered"].where(found["attempt"] > 1)
     return pd.DataFrame(
         {
-            "attempt": found["attempt"].astype("Int64"),
-            "attempts": found["attempts"].astype("Int64"),
-            "delivered": found["delivered"].astype("Int64"),
-            "success_pct": (100 * found["delivered"] / found["attempts"]).astype("Float64").round(1),
-            "recovered_pct": (100 * saved / saved.sum()).astype("Float64").round(1),
-            "median_wait_s": (found["wait_ms"] / 1000).astype("Float64").round(1),
+            "attempt": found["attempt"],
+            "attempts": found["attempts"],
+            "delivered": found["delivered"],
+            "success_pct": source.percent(found["delivered"], found["attempts"]),
+            "recovered_pct": source.percent(saved, saved.sum()),
+            "median_wait_s": source.seconds(found["wait_ms"], 1),
         }
     )
