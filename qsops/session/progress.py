@@ -7,9 +7,11 @@ from typing import Any, TypeVar
 
 from qsops.session.wiring import Wiring
 
-__all__ = ["reporting"]
+__all__ = ["reporting", "waiting"]
 
 T = TypeVar("T")
+
+_Run = Callable[[Callable[[Callable[[int], object]], Coroutine[Any, Any, Any]]], Any]
 
 
 def reporting(
@@ -31,3 +33,13 @@ def reporting(
     # To tqdm None means: in a terminal or a notebook.
     with tqdm(total=total, desc=verb, unit="", leave=False, disable=None if shown is None else False) as bar:
         return wiring.portal.call_reporting(work, bar.update)
+
+
+def waiting(wiring: Wiring, verb: str, work: Callable[[_Run], T], shown: bool | None) -> T:
+    """Do ``work(run)`` with one bar for all coroutines that it runs; see :func:`reporting`."""
+    if shown is False or (shown is None and wiring.engine is not None):
+        return work(lambda coroutine: wiring.portal.call(lambda: coroutine(lambda _: None)))
+    from tqdm.auto import tqdm
+
+    with tqdm(desc=verb, unit="", leave=False, disable=None if shown is None else False) as bar:
+        return work(lambda coroutine: wiring.portal.call_reporting(coroutine, bar.update))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from qsops.client import Client, Transport
@@ -16,8 +17,10 @@ from qsops.session.rehearsing import Rehearsing
 from qsops.session.sending import Sending
 from qsops.session.wiring import Wiring
 
-if TYPE_CHECKING:  # The SDK is loaded by whoever wants it.
+if TYPE_CHECKING:  # The SDK, and the archive's libraries, are loaded by whoever wants them.
     from qstash import QStash
+
+    from qsops.session.archives import SessionArchive
 
 __all__ = ["Session"]
 
@@ -75,6 +78,17 @@ class Session(Sending, Reading, Rehearsing):
     def doctor(self) -> tuple[Check, ...]:
         """Settings, token, region, keys, reachability, retry horizon, clock skew: what was seen, what to do."""
         return self._wiring.portal.call(lambda: examination(self._wiring))
+
+    def archive(self, path: str | Path | None = None) -> SessionArchive:
+        """The archive at ``path``, a folder or ``s3://BUCKET/PREFIX``, which keeps this account's log.
+
+        Unless it is named, that of ``QSOPS_ARCHIVE``, or ``.qsops/archive``. It is made by its first sync.
+        """
+        from qsops.archive.places import place, store_at
+        from qsops.session.archives import SessionArchive
+
+        env = self._wiring.env
+        return SessionArchive(store_at(place(path, env, self._wiring.root), env), self._wiring)
 
     def close(self) -> None:
         """Let go of connections, the embedded engine and the thread; closing twice is harmless."""

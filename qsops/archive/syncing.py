@@ -1,0 +1,120 @@
+"""A sync: what QStash has and the archive has not, window by window, each of them committed before the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from qsops.archive.merging import Merged, merge
+from qsops.archive.source import Pulled, Source, TooMany
+from qsops.archive.spans import Span
+from qsops.archive.state import load
+from qsops.archive.store import Store
+from qsops.archive.windows import FIRST_MS, MOST, narrower, wanted, wider
+from qsops.clock import Clock, utc
+from qsops.errors import SettingsError
+
+__all__ = ["LATENESS_MS", "RETENTION_MS", "SyncReport", "pulled_spans", "sync"]
+
+#: How long after its time an entry may still turn up in a listing.
+LATENESS_MS: Final = 600_000
+#: No plan remembers its log for less: three days.
+RETENTION_MS: Final = 3 * 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class SyncReport:
+    """What a sync did: the range it looked at, entries pulled, new, and kept aside as malformed, in how many windows.
+
+    ``forgotten`` are the parts of the range that QStash no longer remembers and the archive has not. ``commit`` is the
+    number of the last commit it made.
+    """
+
+    from_ms: int
+    to_ms: int
+    windows: int
+    entries: int
+    added: int
+    malformed: int
+    forgotten: tuple[Span, ...] = ()
+    commit: int | None = None
+
+
+def sync(
+    store: Store,
+    source: Source,
+    clock: Clock,
+    *,
+    from_ms: int | None = None,
+    to_ms: int | None = None,
+    lateness_ms: int = LATENESS_MS,
+    retention_ms: int = RETENTION_MS,
+    kind: str = "sync",
+    most: int = MOST,
+) -> SyncReport:
+    """Pull into the archive what it lacks of a range: from where it begins, or from all that QStash remembers, to now.
+
+    Killed at any time, it has lost nothing but the window it was at; the next one goes on there. Entries that are
+    listed up to ``lateness_ms`` after their time are caught by the next sync. ``retention_ms`` is what the plan
+    remembers at the least.
+
+    :raises SettingsError: the range is in the future, or all of it is forgotten.
+    :raises ServiceError: a page cannot be had; the windows before it are in the archive.
+    """
+    covered = load(store).covered
+    now_ms = clock.now_ms()
+    until_ms = now_ms if to_ms is None else min(to_ms, now_ms)
+    oldest_ms = source.oldest_ms()
+    remembered_ms = now_ms - retention_ms if oldest_ms is None else min(oldest_ms, now_ms - retention_ms)
+    since_ms = from_ms if from_ms is not None else covered[0][0] if covered else min(remembered_ms, until_ms)
+    if since_ms > until_ms:
+        raise SettingsError(f"since {utc(since_ms):%Y-%m-%d %H:%M:%S} is after {utc(until_ms):%Y-%m-%d %H:%M:%S} UTC")
+    lost = _lost(wanted(covered, since_ms, until_ms, 0), remembered_ms)
+    if lost and until_ms < remembered_ms:
+        raise SettingsError(
+            f"QStash remembers nothing before {utc(remembered_ms):%Y-%m-%d %H:%M:%S} UTC: a range up to "
+            f"{utc(until_ms):%Y-%m-%d %H:%M:%S} is outside of its retention, and nothing was pulled"
+        )
+    done = [
+        merge(store, clock, kind, pulled, span, source.heads)
+        for first_ms, last_ms in wanted(covered, since_ms, until_ms, lateness_ms)
+        if last_ms >= remembered_ms
+        for span, pulled in pulled_spans(source, (max(first_ms, remembered_ms), last_ms), most)
+    ]
+    return _report(since_ms, until_ms, done, lost)
+
+
+def pulled_spans(source: Source, span: Span, most: int = MOST) -> Iterator[tuple[Span, Pulled]]:
+    """``span`` in windows of whole milliseconds with at most about ``most`` entries each, oldest first."""
+    at_ms, width_ms = span[0], FIRST_MS
+    while at_ms <= span[1]:
+        window = (at_ms, min(at_ms + width_ms - 1, span[1]))
+        try:
+            pulled = source.entries(window, None if window[0] == window[1] else most)
+        except TooMany:
+            width_ms = narrower(window[1] - window[0] + 1)
+            continue
+        yield window, pulled
+        at_ms = window[1] + 1
+        width_ms = wider(window[1] - window[0] + 1, pulled.entries.num_rows)
+
+
+def _lost(lacking: tuple[Span, ...], remembered_ms: int) -> tuple[Span, ...]:
+    return tuple(
+        (first_ms, min(last_ms, remembered_ms - 1)) for first_ms, last_ms in lacking if first_ms < remembered_ms
+    )
+
+
+def _report(since_ms: int, until_ms: int, done: list[Merged], lost: tuple[Span, ...]) -> SyncReport:
+    commits = [one.commit.number for one in done if one.commit is not None]
+    return SyncReport(
+        since_ms,
+        until_ms,
+        windows=len(done),
+        entries=sum(one.entries for one in done),
+        added=sum(one.added for one in done),
+        malformed=sum(one.malformed for one in done),
+        forgotten=lost,
+        commit=commits[-1] if commits else None,
+    )

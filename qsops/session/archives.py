@@ -1,0 +1,58 @@
+"""The archive of a session: what keeps the log of its account."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from qsops.archive import Archive, SyncReport
+from qsops.archive.source import LogSource, Run
+from qsops.archive.store import Store
+from qsops.archive.syncing import LATENESS_MS, RETENTION_MS, sync
+from qsops.session.progress import waiting
+from qsops.session.windows import Moment, moment_ms, span_ms
+from qsops.session.wiring import Wiring
+
+__all__ = ["SessionArchive"]
+
+
+class SessionArchive(Archive):
+    """An archive that is fed from the log of the session's account: ``qs.archive()``."""
+
+    def __init__(self, store: Store, wiring: Wiring) -> None:
+        super().__init__(store, wiring.clock)
+        self._wiring = wiring
+
+    def sync(
+        self,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        *,
+        bodies: bool = False,
+        lateness: str | float | timedelta = LATENESS_MS / 1000,
+        retention: str | float | timedelta = RETENTION_MS / 1000,
+        progress: bool | None = None,
+    ) -> SyncReport:
+        """Take in what the log has and the archive has not, from its beginning to now unless said otherwise.
+
+        With ``bodies`` also the texts of messages and answers, of the entries that are new; what is redacted stays so.
+        An entry may turn up ``lateness`` after its time. ``retention`` is how long your plan remembers the log, at
+        least. However often, wherever killed and with however many at once: each entry is there once.
+
+        :raises SettingsError: all of the range is forgotten, or in the future.
+        """
+        now_ms, client = self._clock.now_ms(), self._wiring.client("archive.sync")
+        from_ms, to_ms = moment_ms("since", since, now_ms), moment_ms("until", until, now_ms)
+        lateness_ms, retention_ms = span_ms("lateness", lateness), span_ms("retention", retention)
+
+        def work(run: Run) -> SyncReport:
+            return sync(
+                self._store,
+                LogSource(client, run, bodies=bodies),
+                self._clock,
+                from_ms=from_ms,
+                to_ms=to_ms,
+                lateness_ms=lateness_ms,
+                retention_ms=retention_ms,
+            )
+
+        return waiting(self._wiring, "archive", work, progress)
