@@ -7,7 +7,10 @@ echo "soak: a thousand moments of kill -9 and power cut"
 "$bin/python" -m scripts.soak_kills --count 1000 --seed 1
 
 echo "soak: the simulation, longer"
-QSOPS_TESTS_SIMULATION=40 "$bin/python" -m pytest tests/engine/simulation -q -n 2 --dist loadfile
+QSOPS_TESTS_SIMULATION=75 "$bin/python" -m pytest tests/engine/simulation -q -n 2 --dist loadfile
+
+echo "soak: every property, with far more examples"
+QSOPS_TESTS_TIMES=25 "$bin/python" -m pytest $(grep -rlE "^ *@given" tests | grep -vE "fuzz|attack") -q -n 2 --dist loadfile
 
 echo "soak: fuzzing the HTTP face from its own document"
 QSOPS_TESTS_FUZZ_EXAMPLES=2000 "$bin/python" -m pytest tests/engine/served/test_fuzz.py -q

@@ -4,6 +4,9 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
+
+from tests.examples import EXAMPLES, IS_SOAK
 
 # Settings of the person who runs the tests: none of them may reach a test.
 _SETTINGS = re.compile(
@@ -13,6 +16,9 @@ _SETTINGS = re.compile(
 for _name in [name for name in os.environ if _SETTINGS.search(name)]:
     del os.environ[_name]
 os.environ["QSOPS_DOTENV"] = "off"
+
+settings.register_profile("qsops", max_examples=EXAMPLES, derandomize=not IS_SOAK, deadline=None, print_blob=True)
+settings.load_profile("qsops")
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from qsops import fold, frames
 from qsops.clock import EPOCH_MS
 from qsops.models import LogEntry
+from tests.examples import some
 from tests.fold import oracle
 from tests.fold.story import stories
 
@@ -59,21 +60,21 @@ def agree(log: pd.DataFrame) -> None:
 
 
 @given(stories(), st.integers(0, 2**31), st.sampled_from([0.3, 0.7, 1.0]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=some(25))
 def test_the_fold_reads_what_a_plain_reading_reads(told: list[Any], seed: int, share: float):
     """Of true stories, whole or torn, both readings tell the same to the last column."""
     agree(torn(frames.logs(entry for story in told for entry in story.entries()), seed, share))
 
 
 @given(entries())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=some(60))
 def test_even_nonsense_is_read_in_one_way(soup: list[LogEntry]):
     """Whatever rows come, nothing raises, and both readings tell the same."""
     agree(frames.logs(soup))
 
 
 @given(entries(), st.integers(0, 2**31))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=some(25))
 def test_even_nonsense_is_the_same_in_any_order(soup: list[LogEntry], seed: int):
     """Order and doubles change nothing, whatever the rows say."""
     log = frames.logs(soup)
@@ -83,7 +84,7 @@ def test_even_nonsense_is_the_same_in_any_order(soup: list[LogEntry], seed: int)
 
 
 @given(stories(), st.integers(0, 6))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=some(20))
 def test_a_window_never_contradicts_the_whole(told: list[Any], cut_ms: int):
     """What the rows from some millisecond on say is true of the whole log as well, or null."""
     log = frames.logs(entry for story in told for entry in story.entries())

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from qsops import fold, frames
 from qsops.clock import EPOCH_MS
 from qsops.models import LogEntry
+from tests.examples import some
 from tests.fold.story import URL, Story, stories
 
 
@@ -14,7 +15,7 @@ def log_of(told: list[Story]) -> pd.DataFrame:
 
 
 @given(stories())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=some(15))
 def test_attempts_are_those_that_happened(told: list[Story]):
     """Each attempt of each message is there once, with its number, times, status and outcome."""
     found = fold.attempts(log_of(told))
@@ -31,7 +32,7 @@ def test_attempts_are_those_that_happened(told: list[Story]):
 
 
 @given(stories())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=some(15))
 def test_messages_are_those_that_happened(told: list[Story]):
     """Each message has one row, with its state, number of attempts and time to deliver."""
     found = fold.messages(log_of(told)).set_index("message_id")
@@ -56,7 +57,7 @@ def test_messages_are_those_that_happened(told: list[Story]):
 
 
 @given(stories(), st.integers(0, 2**31))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=some(15))
 def test_order_and_doubles_change_nothing(told: list[Story], seed: int):
     """Shuffled rows, and rows that came twice, fold to the same frames."""
     log = log_of(told)

@@ -12,6 +12,7 @@ from service.processing.conversations import merge
 from service.samples import ACCOUNT, PERSON, TEXT, entry, item, post
 from service.store import Effects, SqliteStore, Statement
 from service.webhook import events_of
+from tests.examples import some
 
 TABLES = ("direct_messages", "reactions", "reads", "postbacks", "comments", "other_events")
 
@@ -68,7 +69,7 @@ STORY = events(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=some(30), suppress_health_check=[HealthCheck.too_slow])
 @given(st.permutations(STORY), st.lists(st.sampled_from(STORY), max_size=5))
 def test_the_order_of_events_does_not_matter(ordered: list[Event], repeats: list[Event]):
     """An unsend before its message, an edit before its message, a reaction before either, repeats: one state."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from qsops import frames
@@ -71,7 +71,6 @@ def test_a_page_has_every_column(key: Any, bodies: bool):
     assert found.iloc[0].notna().all()
 
 
-@settings(deadline=None)
 @given(st.lists(st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=6), max_size=4))
 def test_a_page_is_read_as_its_entries_are(entries: list[Any]):
     """No value of a wrong type, nor a missing or unknown field, makes a difference, or an error."""

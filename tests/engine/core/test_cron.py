@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qsops.engine.core.cron import MAX_LENGTH, compile_cron
+from tests.examples import some
 
 MINUTE_MS = 60_000
 DAY_MS = 86_400_000
@@ -125,7 +126,7 @@ def wanted(draw: Callable) -> tuple[Wanted, int]:
 
 
 @given(wanted())
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=some(150))
 def test_it_agrees_with_a_walk_over_all_minutes(case: tuple[Wanted, int]):
     """Around every change of a clock the next time is the one that a look at each minute finds."""
     cron, after_ms = case
@@ -139,7 +140,6 @@ def test_it_agrees_with_a_walk_over_all_minutes(case: tuple[Wanted, int]):
 
 
 @given(wanted())
-@settings(deadline=None)
 def test_times_go_forward(case: tuple[Wanted, int]):
     """Each time is a whole minute strictly after the one before, so that no trigger can come twice."""
     wanted, after_ms = case
@@ -277,7 +277,7 @@ def test_what_is_no_cron(text: str, fault: str):
 
 
 @given(st.text(alphabet="0123456789*/,-? @LWJANMOFRIabc#=", max_size=30))
-@settings(deadline=None)
+@settings(max_examples=some(100))
 def test_whatever_is_typed_is_a_cron_or_a_value_error(text: str):
     """No text makes it fail in another way, or search without end."""
     try:

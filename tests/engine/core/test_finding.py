@@ -4,7 +4,7 @@ import sqlite3
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from qsops.clock import EPOCH_MS, ManualClock, SeededIds
@@ -100,7 +100,6 @@ def whole(connection: sqlite3.Connection, account: int, wanted: LogFilter, size:
 
 
 @pytest.mark.parametrize("followed", [0, 1, 100])
-@settings(max_examples=100, deadline=None)
 @given(messages=MESSAGES, times=TIMES, wanted=FILTERS, size=st.integers(1, 7), account=st.sampled_from(ACCOUNTS))
 def test_every_way_leads_to_the_same_page(
     followed: int, messages: list, times: list, wanted: LogFilter, size: int, account: int

@@ -16,7 +16,7 @@ from qsops.engine.face.routes import ROUTES
 from tests.conformance.servers import DEV_TOKEN, EngineServer
 
 #: How many requests of each kind an endpoint is asked; ``make soak`` asks for more.
-EXAMPLES = int(os.environ.get("QSOPS_TESTS_FUZZ_EXAMPLES", "8"))
+EXAMPLES = int(os.environ.get("QSOPS_TESTS_FUZZ_EXAMPLES", "5"))
 checks.load_all_checks()
 CHECKS = checks.CHECKS.get_by_names(
     ["status_code_conformance", "content_type_conformance", "response_schema_conformance"]

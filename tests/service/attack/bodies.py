@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from service.samples import NAMES, sample
 
 #: How many bodies each test draws; ``make soak`` draws more.
-EXAMPLES = int(os.environ.get("QSOPS_TESTS_FUZZ_EXAMPLES", "150"))
+EXAMPLES = int(os.environ.get("QSOPS_TESTS_FUZZ_EXAMPLES", "90"))
 #: A test run draws the same each time; the soak leaves it to chance.
 IS_SOAK = "QSOPS_TESTS_FUZZ_EXAMPLES" in os.environ
 AT_MS = 1_767_225_600_000

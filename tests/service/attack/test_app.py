@@ -94,7 +94,7 @@ def test_no_body_is_a_fault_of_ours(path: str):
     """Any body with the right signature, at each route that takes one: an answer on purpose, and never a 500."""
     bodies = st.binary(max_size=200) | written(json_values) | written(posts()) | damaged(written(posts()))
 
-    @settings(fuzzed, max_examples=max(10, EXAMPLES // 3))
+    @settings(fuzzed, max_examples=max(10, EXAMPLES // 4))
     @given(body=bodies | written(json_values.map(lambda value: {"events": [value]})))
     def post(body: bytes) -> None:
         request = requests.Request("POST", BASE + path, data=body).prepare()
