@@ -4,51 +4,75 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import ibis
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from qsops.analysis import source
+
 __all__ = ["backlog"]
 
 _MOST_ROWS: Final = 100_000
+_EVENTS: Final = ("created", "finished", "started", "ended")
 
 
-def backlog(messages: pd.DataFrame, attempts: pd.DataFrame, every: str = "1min") -> pd.DataFrame:
+def backlog(messages: source.Rows, attempts: source.Rows, every: str = "1min") -> pd.DataFrame:
     """Messages that were accepted and not finished at each moment, a row ``every`` so often.
 
     Columns ``at, pending, in_flight, waiting``: of the ``pending`` ones so many had an attempt ``in_flight``, the
     others were ``waiting`` for their time, a retry or a limit. The first moment is before the first message, the last
     one behind the last that is known of. ``every`` is a width as pandas spells it (``1min``, ``1h``).
 
-    Limits: messages whose creation is not known are left out, and so are their attempts.
+    Limits: messages whose creation is not known are left out, and so are their attempts; an attempt whose end was never
+    written, though something followed, was in flight at no moment.
 
-    :raises ValueError: when that were over 100,000 rows.
+    :raises ValueError: when that were over 100,000 rows, or ``every`` is no width of time.
     """
-    known = messages[messages["created_at"].notna()]
-    tried = attempts[attempts["started_at"].notna() & attempts["message_id"].isin(known["message_id"])]
-    begun, over = _sorted(known["created_at"]), _sorted(known["finished_at"])
-    started, ended = _sorted(tried["started_at"]), _sorted(tried["ended_at"])
-    at = _moments(known, tried, every)
-    pending = _until(begun, at) - _until(over, at)
-    in_flight = np.minimum(_until(started, at) - _until(ended, at), pending)
-    counts = {"pending": pending, "in_flight": in_flight, "waiting": pending - in_flight}
-    return pd.DataFrame({"at": at, **{name: pd.array(count, "Int64") for name, count in counts.items()}})
+    width = source.width_ms(every)
+    counts = _counts(source.of(messages), source.of(attempts), width)
+    if counts.empty:
+        ticks = np.zeros(0, dtype=np.int64)
+    else:
+        first = int(counts.loc[counts["event"] == "created", "first_ms"].min()) // width
+        last = int(counts["tick_ms"].max()) // width
+        if last - first > _MOST_ROWS:
+            raise ValueError(f"every={every!r} makes over {_MOST_ROWS:,} rows: name a wider one")
+        ticks = np.arange(first, last + 1) * width
+    so_far = {event: _so_far(counts[counts["event"] == event], ticks) for event in _EVENTS}
+    pending = so_far["created"] - so_far["finished"]
+    in_flight = np.minimum(so_far["started"] - so_far["ended"], pending)
+    columns = {"pending": pending, "in_flight": in_flight, "waiting": pending - in_flight}
+    at = source.moments(pd.Series(ticks))
+    return pd.DataFrame({"at": at, **{name: pd.array(count, "Int64") for name, count in columns.items()}})
 
 
-def _moments(known: pd.DataFrame, tried: pd.DataFrame, every: str) -> pd.DatetimeIndex:
-    if known.empty:
-        return pd.DatetimeIndex([], dtype="datetime64[us, UTC]")
-    ends = pd.concat([known["created_at"], known["finished_at"], tried["started_at"], tried["ended_at"]])
-    first, last = known["created_at"].min().floor(every), ends.max().ceil(every)
-    if (last - first) / pd.Timedelta(every) > _MOST_ROWS:
-        raise ValueError(f"every={every!r} makes over {_MOST_ROWS:,} rows of {last - first}: name a wider one")
-    return pd.date_range(first, last, freq=every).as_unit("us")
+def _counts(messages: Any, attempts: Any, width: int) -> pd.DataFrame:
+    """How many of each event came until a tick and after the one before: ``event, tick_ms, first_ms, events``."""
+    known = messages.filter(messages.created_ms.notnull())
+    # The number of an attempt is known where the creation of its message is.
+    tried = attempts.filter(
+        attempts.attempt.notnull()
+        & attempts.started_ms.notnull()
+        & (attempts.ended_ms.notnull() | (attempts.outcome == "in flight"))
+    )
+    times = (known.created_ms, known.finished_ms, tried.started_ms, tried.ended_ms)
+    events = ibis.union(
+        *(
+            rows.select(event=ibis.literal(event), at_ms=time)
+            for rows, event, time in zip((known, known, tried, tried), _EVENTS, times, strict=True)
+        )
+    )
+    events = events.filter(events.at_ms.notnull())
+    late = events.at_ms + (width - 1)
+    by_tick = events.mutate(tick_ms=late - late % width).group_by(["event", "tick_ms"])
+    found = by_tick.agg(first_ms=ibis._.at_ms.min(), events=ibis._.count())
+    # One more would be over the limit of rows as well, whichever these are.
+    return source.frame_of(found.limit(len(_EVENTS) * (_MOST_ROWS + 1) + 1))
 
 
-def _sorted(times: pd.Series) -> npt.NDArray[Any]:
-    return np.sort(times.dropna().dt.tz_localize(None).to_numpy())
-
-
-def _until(times: npt.NDArray[Any], at: pd.DatetimeIndex) -> npt.NDArray[np.int64]:
-    """How many of ``times`` were, at each moment."""
-    return np.searchsorted(times, at.tz_localize(None).to_numpy(), side="right").astype(np.int64)
+def _so_far(counts: pd.DataFrame, ticks: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    found = np.zeros(len(ticks), dtype=np.int64)
+    at = np.searchsorted(ticks, counts["tick_ms"].to_numpy(dtype=np.int64))
+    found[at] = counts["events"].to_numpy(dtype=np.int64)
+    return np.cumsum(found)

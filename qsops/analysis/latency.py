@@ -18,7 +18,7 @@ def latency(rows: source.Rows, every: str | None = None, *, by: str | None = Non
     """Time from creation to delivery of messages, or from start to end of attempts.
 
     Of messages ``created_at, messages, p50_s, p90_s, p95_s, p99_s, max_s``, of attempts ``started_at, attempts`` and
-    the same: a row for each bucket of ``every``, a width of time as pandas spells it (``1min``, the default, or ``1h``).
+    the same: a row for each bucket of ``every``, a width of time as pandas spells it (``1h``; unless named ``1min``).
     ``by`` names a column (``url``, ``label``, ``queue``): a row for each of its values instead, or for each bucket and
     value where both are named. Percentiles are exact and interpolated, seconds to three decimals.
 

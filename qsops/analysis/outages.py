@@ -5,20 +5,21 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
+import ibis
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
+from qsops.analysis import source
+from qsops.analysis.failed import failed_attempts
+from qsops.analysis.runs import judged, runs
 from qsops.analysis.segments import Segment, best_segments
-from qsops.fold.fingerprints import without_ids
 
 __all__ = ["COLUMNS", "outages"]
 
 Array = npt.NDArray[Any]
 
-#: The message's own fault, unless it is one of these.
-_CLIENT_ERRORS: Final = range(400, 500)
-_FOR_NOW: Final = (408, 425, 429)
 #: In an outage at least this share of the attempts fails.
 _LEAST_DEPTH: Final = 0.3
 _DEEPEST: Final = 0.99
@@ -31,9 +32,19 @@ COLUMNS: Final = [
     *("url", "began_at", "ended_at", "duration_s", "attempts", "failed", "depth_pct"),
     *("messages", "recovered", "response_status", "error"),
 ]
+_INTERVALS: Final = pa.schema(
+    [
+        ("outage", pa.int64()),
+        ("url", pa.string()),
+        ("from_ms", pa.int64()),
+        ("to_ms", pa.int64()),
+        ("attempts", pa.int64()),
+        ("failed", pa.int64()),
+    ]
+)
 
 
-def outages(attempts: pd.DataFrame, *, least_odds: float = 1e6) -> pd.DataFrame:
+def outages(attempts: source.Rows, *, least_odds: float = 1e6) -> pd.DataFrame:
     """Intervals in which a destination failed, by their beginning.
 
     An interval is one if its outcomes are ``least_odds`` times as likely where three in ten attempts fail as they are
@@ -42,77 +53,88 @@ def outages(attempts: pd.DataFrame, *, least_odds: float = 1e6) -> pd.DataFrame:
 
     Columns ``url, began_at, ended_at, duration_s, attempts, failed, depth_pct, messages, recovered, response_status,
     error``. It begins with the start of its first failure, and ends with the end of its last. ``depth_pct`` is the
-    share of its attempts that failed, ``messages`` how many it hit, ``recovered`` how many of these were delivered by
-    another attempt; status and error are its most frequent ones, numbers in the text left out.
+    share of its attempts that failed, ``messages`` how many it hit, ``recovered`` how many of these a retry delivered;
+    status and error are its most frequent ones, numbers in the text left out.
 
     Limits: a destination with few attempts hides short outages; where it always fails, its whole history is one.
     """
-    ended = attempts[attempts["ended_at"].notna() & attempts["outcome"].isin(["delivered", "error", "failed"])]
-    delivered = frozenset(ended.loc[ended["outcome"] == "delivered", "message_id"])
-    rows = [
-        _row(url, group.iloc[one.first : one.last + 1], delivered)
-        for url, group in _by_destination(ended)
-        for one in _of_destination(group["down"].to_numpy(), math.log(least_odds))
-    ]
-    found = pd.DataFrame(rows, columns=COLUMNS)
-    return found.sort_values(["began_at", "url"], ignore_index=True)
+    table = judged(source.of(attempts))
+    intervals = _intervals(runs(table), math.log(least_odds))
+    hit, told = _hit(table, intervals)
+    found = source.frame_of_table(intervals).join(hit, on="outage").join(told, on="outage")
+    found["began_at"], found["ended_at"] = source.moments(found["from_ms"]), source.moments(found["ended_ms"])
+    found["duration_s"] = source.seconds(found["ended_ms"] - found["from_ms"], 3)
+    found["depth_pct"] = source.percent(found["failed"], found["attempts"])
+    return found.sort_values(["began_at", "url"], ignore_index=True)[COLUMNS]
 
 
-def _by_destination(ended: pd.DataFrame) -> Any:
-    status = ended["response_status"].fillna(0)
-    own_fault = status.isin(_CLIENT_ERRORS) & ~status.isin(_FOR_NOW)
-    down = (ended["outcome"] != "delivered") & ~own_fault
-    ordered = ended.assign(down=down.astype(bool)).sort_values(["url", "started_at", "message_id"], kind="stable")
-    return ordered.groupby("url", sort=True)
+def _intervals(found: pd.DataFrame, least: float) -> pa.Table:
+    """The outages among runs: ``outage`` numbers them, and no failure of theirs lies outside of their interval."""
+    rows: list[tuple[Any, ...]] = []
+    for url, group in found.groupby("url", sort=True):
+        columns = {name: group[name].to_numpy(dtype=np.int64) for name in ("down", "length", "from_ms", "to_ms")}
+        down, length = columns["down"] == 1, columns["length"]
+        for first, last, _ in _of_destination(down, length, least):
+            inside = slice(first, last + 1)
+            failed = int(length[inside][down[inside]].sum())
+            span = (int(columns["from_ms"][first]), int(columns["to_ms"][last]))
+            rows.append((len(rows), url, *span, int(length[inside].sum()), failed))
+    return pa.Table.from_pylist([dict(zip(_INTERVALS.names, row, strict=True)) for row in rows], _INTERVALS)
 
 
-def _of_destination(down: Array, least: float) -> list[Segment]:
-    """The outages among outcomes in the order of their attempts."""
+def _of_destination(down: Array, length: Array, least: float) -> list[Segment]:
+    """The outages among runs, as their first and last one."""
     outside = np.ones(len(down), dtype=bool)
     found: list[Segment] = []
     for _ in range(_PASSES):
-        share = down[outside].mean() if outside.any() else 1.0
+        share = np.average(down[outside], weights=length[outside]) if outside.any() else 1.0
         usual = float(np.clip(share, *_USUAL))
-        found = [_narrowed(down, one, usual) for one in _scored(down, usual, _LEAST_DEPTH, least)]
+        found = [_narrowed(down, length, one, usual) for one in _scored(down, length, usual, _LEAST_DEPTH, least)]
         outside[:] = True
         for one in found:
             outside[one.first : one.last + 1] = False
     return found
 
 
-def _narrowed(down: Array, found: Segment, usual: float) -> Segment:
+def _narrowed(down: Array, length: Array, found: Segment, usual: float) -> Segment:
     """The same outage without the failures at its edges that are as rare as usual, beside how deep it is."""
-    inner = down[found.first : found.last + 1]
-    depth = float(np.clip(inner.mean(), _LEAST_DEPTH, _DEEPEST))
-    best = max(_scored(inner, usual, depth, 0), key=lambda one: one.score)
+    inside = slice(found.first, found.last + 1)
+    depth = float(np.clip(np.average(down[inside], weights=length[inside]), _LEAST_DEPTH, _DEEPEST))
+    best = max(_scored(down[inside], length[inside], usual, depth, 0), key=lambda one: one.score)
     return Segment(found.first + best.first, found.first + best.last, found.score)
 
 
-def _scored(down: Array, usual: float, depth: float, least: float) -> list[Segment]:
+def _scored(down: Array, length: Array, usual: float, depth: float, least: float) -> list[Segment]:
     """The stretches that are better explained by a share ``depth`` of failures than by the ``usual`` one."""
     failed, fine = math.log(depth / usual), math.log((1 - depth) / (1 - usual))
-    # Equal outcomes in a row are one step: most are successes.
-    begins = np.flatnonzero(np.diff(down, prepend=~down[:1]))
-    lengths = np.diff(begins, append=len(down))
-    runs = best_segments((np.where(down[begins], failed, fine) * lengths).tolist(), least)
-    return [Segment(int(begins[one.first]), int(begins[one.last] + lengths[one.last] - 1), one.score) for one in runs]
+    return best_segments((np.where(down, failed, fine) * length).tolist(), least)
 
 
-def _row(url: str, hit: pd.DataFrame, delivered: frozenset[str]) -> dict[str, Any]:
-    failed = hit[hit["down"]]
-    ids = frozenset(failed["message_id"])
-    began_at, ended_at = failed["started_at"].fillna(failed["ended_at"]).min(), failed["ended_at"].max()
-    status, error = failed["response_status"].fillna(0).mode(), without_ids(failed["error"]).mode()
-    return {
-        "url": url,
-        "began_at": began_at,
-        "ended_at": ended_at,
-        "duration_s": round((ended_at - began_at).total_seconds(), 3),
-        "attempts": len(hit),
-        "failed": len(failed),
-        "depth_pct": round(100 * len(failed) / len(hit), 1),
-        "messages": len(ids),
-        "recovered": len(ids & delivered),
-        "response_status": int(status.iloc[0]),
-        "error": None if error.empty else str(error.iloc[0]),
-    }
+def _hit(attempts: Any, intervals: pa.Table) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Of each outage ``ended_ms, messages, recovered``, and beside it ``response_status, error`` that were most."""
+    spans = ibis.memtable(intervals.rename_columns({"url": "hit_url", "attempts": "hit", "failed": "hit_failed"}))
+    failed = failed_attempts(attempts)
+    failed = failed.filter(failed.down == 1)
+    inside = failed.join(
+        spans, [failed.url == spans.hit_url, failed.at_ms >= spans.from_ms, failed.at_ms <= spans.to_ms]
+    )
+    each = inside.group_by(["outage", "message_id", "response_status", "error_fingerprint"]).agg(
+        attempts=ibis._.count(), saved=inside.saved.max(), ended_ms=inside.ended_ms.max()
+    )
+    hit = each.group_by("outage").agg(
+        ended_ms=each.ended_ms.max(),
+        messages=each.message_id.nunique(),
+        recovered=each.message_id.nunique(where=each.saved == 1),
+    )
+    told = each.group_by(["outage", "response_status", "error_fingerprint"]).agg(attempts=each.attempts.sum())
+    return source.frame_of(hit).set_index("outage"), _most_frequent(source.frame_of(told))
+
+
+def _most_frequent(told: pd.DataFrame) -> pd.DataFrame:
+    """The status and the error of each outage that most attempts have, each by itself; the smaller one of two."""
+    found = {}
+    for name, column in (("response_status", "response_status"), ("error", "error_fingerprint")):
+        counts = told.dropna(subset=column).groupby(["outage", column])["attempts"].sum().reset_index()
+        counts = counts.sort_values(["outage", "attempts", column], ascending=[True, False, True])
+        found[name] = counts.drop_duplicates("outage").set_index("outage")[column]
+    return pd.DataFrame(found)

@@ -17,7 +17,18 @@ from qsops.fold.portable import milliseconds
 if TYPE_CHECKING:
     from ibis.expr.types import Table
 
-__all__ = ["Rows", "at_moments", "frame_of", "grouped", "moments", "of", "percent", "seconds", "width_ms"]
+__all__ = [
+    "Rows",
+    "at_moments",
+    "frame_of",
+    "frame_of_table",
+    "grouped",
+    "moments",
+    "of",
+    "percent",
+    "seconds",
+    "width_ms",
+]
 
 #: A frame of :mod:`qsops.frames`, or a table of the same columns and the portable ones.
 Rows: TypeAlias = "pd.DataFrame | pa.Table | Table"
@@ -59,7 +70,11 @@ def frame_of(expression: Any) -> pd.DataFrame:
     """
     backends, _ = expression._find_backends()
     backend = backends[0] if backends else duckdb_connection()
-    table: pa.Table = backend.to_pyarrow(expression)
+    return frame_of_table(backend.to_pyarrow(expression))
+
+
+def frame_of_table(table: pa.Table) -> pd.DataFrame:
+    """The rows of an Arrow table as a frame of the same types."""
     whole = [_whole(column) for column in table.columns]
     found: pd.DataFrame = pa.table(whole, names=table.column_names).to_pandas(types_mapper=_DTYPES.get)
     return found
