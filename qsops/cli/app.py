@@ -6,7 +6,30 @@ from typing import Annotated
 
 import typer
 
-from qsops.cli import demo, dlq, doctor, engine, keys, logs, notebooks, publish, receive, serve, trace, up
+from qsops.cli import (
+    backlog,
+    compare,
+    cost,
+    demo,
+    dlq,
+    doctor,
+    duplicates,
+    engine,
+    failure_groups,
+    keys,
+    latency,
+    logs,
+    notebooks,
+    outages,
+    outcomes,
+    publish,
+    receive,
+    retries,
+    serve,
+    trace,
+    up,
+    usage,
+)
 from qsops.cli.context import Chosen
 from qsops.cli.failures import Verbs
 
@@ -72,6 +95,16 @@ app.command("publish")(publish.publish)
 app.command("publish-many")(publish.publish_many)
 app.command("logs")(logs.logs)
 app.command("trace")(trace.trace)
+app.command("outcomes")(outcomes.outcomes)
+app.command("latency")(latency.latency)
+app.command("retries")(retries.retries)
+app.command("failures")(failure_groups.failures)
+app.command("outages")(outages.outages)
+app.command("backlog")(backlog.backlog)
+app.command("duplicates")(duplicates.duplicates)
+app.command("compare")(compare.compare)
+app.command("cost")(cost.cost)
+app.command("usage")(usage.usage)
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(keys.app, name="keys")
 app.command("receive")(receive.receive)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from qsops.fold import Folded
     from qsops.trace import Timeline
 
 __all__ = ["Reading"]
@@ -99,6 +100,29 @@ class Reading:
         from qsops import fold
 
         return fold.messages(self._whole_logs(which, progress=progress))
+
+    def folded(
+        self,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        *,
+        url: Texts | None = None,
+        label: Texts | None = None,
+        queue: Texts | None = None,
+        message_id: Texts | None = None,
+        progress: bool | None = None,
+    ) -> Folded:
+        """``attempts`` and ``messages`` of that window at once, as the verbs of these names give them.
+
+        The log is read once for both.
+        """
+        which = self._which(since, until, url=url, label=label, queue=queue, message_id=message_id)
+        from qsops import fold
+
+        found = fold.fold(self._whole_logs(which, progress=progress))
+        if which.from_ms is None:
+            return found
+        return found._replace(attempts=_ended_since(found.attempts, which.from_ms))
 
     def trace(self, ref: str) -> Timeline:
         """What happened to one message, by its id, by ``"event:ID"`` or by ``"ig:MID"``: received to processed."""

@@ -8,9 +8,38 @@ import typer
 from qsops.cli.app import app
 from tests.cli.conftest import Run
 
-VERBS = {"demo", "up", "engine", "serve", "doctor", "publish", "publish-many", "logs", "trace", "receive", "notebooks"}
+ANALYSES = {
+    "outcomes",
+    "latency",
+    "retries",
+    "failures",
+    "outages",
+    "backlog",
+    "duplicates",
+    "compare",
+    "cost",
+    "usage",
+}
+VERBS = ANALYSES | {
+    *("demo", "up", "engine", "serve", "doctor", "publish", "publish-many", "logs", "trace", "receive", "notebooks"),
+}
 NOUNS = {"dlq", "keys"}
-HEAVY = {"pandas", "pyarrow", "httpx", "aiohttp", "uvicorn", "fastapi", "altair", "pydantic", "rich", "tqdm", "dotenv"}
+HEAVY = {
+    "pandas",
+    "pyarrow",
+    "ibis",
+    "duckdb",
+    "deltalake",
+    "httpx",
+    "aiohttp",
+    "uvicorn",
+    "fastapi",
+    "altair",
+    "pydantic",
+    "rich",
+    "tqdm",
+    "dotenv",
+}
 
 
 def commands(command: object, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
@@ -62,6 +91,7 @@ def test_reading_verbs_print_json():
         ("dlq", "show"),
         ("dlq", "groups"),
         ("keys", "show"),
+        *((name,) for name in ANALYSES),
     }
     assert [path for path in reading if "--json" not in _options(path)] == []
 

@@ -34,6 +34,8 @@ def reads_the_log(qs: Session) -> None:
     assert list(qs.attempts(message_id=receipt.message_id)["outcome"]) == ["error", "delivered"]
     (message,) = qs.messages(url=URL).to_dict("records")
     assert (message["state"], message["attempts"]) == ("DELIVERED", 2)
+    both = qs.folded(since="5s", label="read")
+    assert (len(both.attempts), both.messages["message_id"].tolist()) == (1, [receipt.message_id])
     assert len(qs.logs(bodies=True)["body"]) == 6
 
 

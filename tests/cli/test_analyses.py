@@ -1,0 +1,121 @@
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qsops.engine.server import Server
+from tests.cli.conftest import Run
+from tests.cli.test_help import ANALYSES
+from tests.standins.loopback import Answer, LoopbackServer
+
+#: What each verb needs beside its name.
+ARGUMENTS = {"compare": ("--at", "0s")}
+#: Verbs that have a figure.
+DRAWN = ANALYSES - {"usage"}
+
+
+@pytest.fixture
+def consumer(run: Run, engine: Server) -> Iterator[str]:
+    """Where two orders were delivered, one of them at the second attempt, and a report was refused for good."""
+    answers = [Answer(200), Answer(500), Answer(200), Answer(489, {}, {"Upstash-NonRetryable-Error": "true"})]
+    with LoopbackServer(lambda request: answers[len(server.seen) - 1]) as server:
+        for number, label in enumerate(["order", "order", "report"], 1):
+            done = run("publish", f"{server.url}/hook", "--body", "x", "--label", label, "--retry-delay", "1")
+            assert done.exit_code == 0, done.output
+            server.wait_for(number if number == 1 else number + 1)
+        while len(states(run)) < 3:
+            pass
+        yield f"{server.url}/hook"
+
+
+def states(run: Run) -> list[str]:
+    """The messages that are finished."""
+    entries = json.loads(run("logs", "--json").stdout)
+    return [entry["state"] for entry in entries if entry["state"] in ("DELIVERED", "FAILED")]
+
+
+def rows(run: Run, *arguments: str) -> list[dict[str, Any]]:
+    done = run(*arguments, "--json")
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def test_the_live_log_is_analysed(run: Run, consumer: str, project: Path):
+    """Each verb reads the log of the target, and prints what its analysis finds, as JSON and as a table."""
+    by_state = {row["state"]: row["messages"] for row in rows(run, "outcomes", "--since", "1h")}
+    assert by_state == {"DELIVERED": 2, "FAILED": 1}
+    labels = {(row["label"], row["state"]): row["share_pct"] for row in rows(run, "outcomes", "--by", "label")}
+    assert labels == {("order", "DELIVERED"): 100, ("report", "FAILED"): 100}
+    assert sum(row["messages"] for row in rows(run, "outcomes", "--every", "1h")) == 3
+    assert sum(row["messages"] for row in rows(run, "latency", "--every", "1h", "--label", "order")) == 2
+    assert [row["attempts"] for row in rows(run, "retries")] == [3, 1]
+    assert {row["response_status"]: row["recovered"] for row in rows(run, "failures")} == {489: 0, 500: 1}
+    assert rows(run, "outages", "--url", consumer) == []
+    assert rows(run, "backlog", "--every", "1h")[-1]["pending"] == 0
+    assert rows(run, "duplicates", "--until", "2026-01-01") == []
+    told = run("failures")
+    assert "489" in told.stdout
+    assert "sample_ids" not in told.stdout
+
+
+def test_the_live_log_is_priced_and_compared(run: Run, consumer: str):
+    """Messages and attempts are told apart in the bill and in today's use, and a deploy parts the messages."""
+    billed = {(row["plan"], row["reading"]): row["billed"] for row in rows(run, "cost", "--since", "1d")}
+    assert (billed["payg", "messages"], billed["payg", "attempts"]) == (3, 4)
+    assert [row["label"] for row in rows(run, "cost", "--by", "label", "--plan", "Fixed 1M")] == ["order", "report"]
+    used = rows(run, "usage", "--plan", "free")
+    assert [row["used"] for row in used] == [3, 4]
+    everything_before = rows(run, "compare", "--at", "0s")
+    assert everything_before == []
+    ranges = rows(run, "compare", "--before", "1h", "0s", "--after", "1h", "0s", "--by", "label")
+    assert {row["label"]: row["difference"] for row in ranges if row["measure"] == "first_try_pct"} == {
+        "order": 0,
+        "report": 0,
+    }
+
+
+def test_a_verb_draws_its_figure_beside_its_table(run: Run, consumer: str, project: Path):
+    """--chart writes the picture that its ending names, and the table is printed as ever."""
+    done = run("retries", "--chart", "ladder.png")
+    assert done.exit_code == 0, done.output
+    assert "success_pct" in done.stdout
+    assert (project / "ladder.png").read_bytes().startswith(b"\x89PNG")
+
+
+BAD = [
+    (("outcomes", "--since", "yesterday"), "'yesterday' is neither a span such as '1h' nor an ISO date"),
+    (("outcomes", "--by", "colour"), "Invalid value for '--by'"),
+    (("latency", "--every", "often"), "every: 'often'"),
+    (("backlog", "--every", "0s"), "every: '0s' is no width"),
+    (("outages", "--chart", "outages.pdf"), "--chart: 'outages.pdf' ends in '.pdf'"),
+    (("outages", "--chart", "nowhere/outages.png"), "--chart: there is no folder 'nowhere'"),
+    (("cost", "--plan", "gold"), "plan: there is none named 'gold'"),
+    (("usage", "--plan", "gold"), "plan: there is none named 'gold'"),
+    (("cost", "--by", "label", "--chart", "cost.png"), "--chart draws the plans"),
+    (("compare",), "name --at, the moment of a deploy"),
+    (("compare", "--at", "1h", "--before", "2h", "1h", "--after", "1h", "0s"), "name --at, the moment of a deploy"),
+    (("compare", "--before", "2h", "1h"), "name --at, the moment of a deploy"),
+    (("compare", "--before", "2h", "1h", "--after", "1h", "0s", "--since", "1d"), "leave out --since and --until"),
+    (("compare", "--at", "soon"), "'soon' is neither a span"),
+    (("--target", "env", "outages", "--archive", "past"), "leave out --target env"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "told"), BAD, ids=lambda value: " ".join(value) if type(value) is tuple else "")
+def test_bad_input_is_one_clear_line(run: Run, engine: Server, arguments: tuple[str, ...], told: str):
+    """What cannot be meant is named with its value, before the log is read, with status 2."""
+    done = run(*arguments)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith("qsops: ")
+    assert done.stderr.count("\n") == 1
+    assert told in done.stderr
+
+
+@pytest.mark.parametrize("verb", sorted(ANALYSES))
+def test_a_log_without_messages_is_no_fault(run: Run, engine: Server, verb: str):
+    """Nothing was sent yet: there is nothing to show, and the status is 0."""
+    done = run(verb, *ARGUMENTS.get(verb, ()), "--json")
+    assert done.exit_code == 0, done.output
+    assert isinstance(json.loads(done.stdout), list)
