@@ -9,9 +9,12 @@ from typing import Final
 import duckdb
 import pyarrow as pa
 
+from qsops.archive.layout import COMMITS, OPEN, TABLES, Layout
+from qsops.archive.state import State
+from qsops.archive.store import Snapshot, Store
 from qsops.errors import SettingsError
 
-__all__ = ["ROWS_LIMIT", "Relation", "query"]
+__all__ = ["ROWS_LIMIT", "Relation", "ask", "query"]
 
 #: Answers are held in memory; whoever wants more reads the tables' files.
 ROWS_LIMIT: Final = 1_000_000
@@ -28,8 +31,22 @@ _LOCKS: Final = (
     "lock_configuration = true",
 )
 
+#: What DuckDB takes for a pattern in a path.
+_PATTERN: Final = re.compile(r"[*?\[]")
+#: What is carried from one sync to the next is nobody's business.
+_TABLES: Final = {name: layout for name, layout in TABLES.items() if layout is not OPEN}
+
 #: Makes one table known to a connection under a name.
 Relation = Callable[[duckdb.DuckDBPyConnection, str], object]
+
+
+def ask(store: Store, state: State, sql: str, *, limit: int = ROWS_LIMIT) -> pa.Table:
+    """What ``sql`` selects from the tables of ``state``; see :func:`query`."""
+    pinned = {**state.tables, **({} if state.commits is None else {COMMITS.name: state.commits})}
+    relations = {name: _relation(store, layout, pinned.get(name)) for name, layout in _TABLES.items()}
+    # Files on S3 are read by the store, DuckDB gets their rows.
+    files = [uri for name in _TABLES if name in pinned for uri in pinned[name].uris if _is_file(uri)]
+    return query(relations, files, sql, limit=limit)
 
 
 def query(relations: Mapping[str, Relation], files: Sequence[str], sql: str, *, limit: int = ROWS_LIMIT) -> pa.Table:
@@ -52,6 +69,21 @@ def query(relations: Mapping[str, Relation], files: Sequence[str], sql: str, *, 
         raise SettingsError(f"SQL: {_line(error)}") from error
     finally:
         connection.close()
+
+
+def _relation(store: Store, layout: Layout, snapshot: Snapshot | None) -> Relation:
+    def relate(connection: duckdb.DuckDBPyConnection, name: str) -> object:
+        if snapshot is None or not snapshot.files:
+            return connection.register(name, layout.schema.empty_table())
+        if all(map(_is_file, snapshot.uris)):
+            return connection.read_parquet(snapshot.uris, hive_partitioning=False).create_view(name)
+        return connection.register(name, store.dataset(snapshot))
+
+    return relate
+
+
+def _is_file(uri: str) -> bool:
+    return "://" not in uri and not _PATTERN.search(uri)
 
 
 def _lock(connection: duckdb.DuckDBPyConnection, files: Sequence[str]) -> None:
