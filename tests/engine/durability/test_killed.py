@@ -5,13 +5,16 @@ import pytest
 from tests.engine.durability import rules
 from tests.engine.durability.publisher import LANES, QUEUES
 from tests.engine.durability.scene import scene
+from tests.examples import TIMES
 
 KILLS = 7
 QUEUE_KILLS = 3
 DELIVERER_KILLS = 3
+#: The soak plays it with more.
+SEEDS = range(1, 1 + TIMES)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", SEEDS)
 async def test_killed_again_and_again_under_load(tmp_path: Path, seed: int):
     """kill -9 amid publishing, delivering and retrying: what was answered holds, and the log tells one straight story.
 
@@ -63,7 +66,7 @@ async def test_deliveries_killed_again_and_again_under_load(tmp_path: Path):
     rules.every_attempt_is_reported(ledger, receiver, story)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", SEEDS)
 async def test_a_queue_keeps_its_order_through_kills(tmp_path: Path, seed: int):
     """kill -9 amid queues whose receivers fail, stall and drop: none overtakes, none is lost, each ends once."""
     async with scene(tmp_path, seed, QUEUES) as played:
