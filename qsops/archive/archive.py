@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import UTC, tzinfo
+from typing import TYPE_CHECKING, Any
 
+from qsops.archive.compact import KEEP_MS, Compacted, compact
 from qsops.archive.layout import ATTEMPTS, LOGS, MESSAGES
 from qsops.archive.reading import committed, table
 from qsops.archive.state import State
+from qsops.archive.status import EVERY_MS, Status, status
 from qsops.archive.store import Store
 from qsops.clock import Clock
+from qsops.plans import plan_named
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Archive"]
 
@@ -48,6 +55,34 @@ class Archive:
     def messages(self) -> Any:
         """Messages as an Ibis table of :data:`qsops.frames.PORTABLE_MESSAGES`; unfinished ones as they stood."""
         return table(self._store, self.state(), MESSAGES)
+
+    def status(
+        self,
+        plan: str = "free",
+        *,
+        every_ms: int = EVERY_MS,
+        zone: tzinfo = UTC,
+        since_ms: int | None = None,
+    ) -> Status:
+        """What it covers, lacks and has lost, and what QStash is about to forget on ``plan``; see :func:`status`.
+
+        :raises SettingsError: there is no archive, or no such plan.
+        """
+        return status(self._store, self._clock, plan=plan_named(plan), every_ms=every_ms, zone=zone, since_ms=since_ms)
+
+    def compact(self, *, keep_ms: int = KEEP_MS) -> tuple[Compacted, ...]:
+        """Merge small files, and delete those that were replaced more than ``keep_ms`` ago; see :func:`compact`."""
+        return compact(self._store, self._clock, keep_ms=keep_ms)
+
+    def sql(self, text: str) -> pd.DataFrame:
+        """What a SELECT gives, in DuckDB's words, over the tables by their names; at most a million rows.
+
+        :raises SettingsError: it does not parse, or does more than read these tables.
+        """
+        # DuckDB takes its time to load, which a sync does not have to spend.
+        from qsops.archive.query import ask, frame_of
+
+        return frame_of(ask(self._store, self.state(), text))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._store.root!r})"

@@ -13,6 +13,7 @@ from typing import Final
 import pyarrow as pa
 
 from qsops.archive.layout import COMMITS, TABLES, Layout
+from qsops.archive.reading import committed
 from qsops.archive.state import Change, State, amend, load
 from qsops.archive.store import File, Overtaken, Part, Snapshot, Store
 from qsops.clock import Clock
@@ -45,11 +46,11 @@ def compact(store: Store, clock: Clock, *, keep_ms: int = KEEP_MS) -> tuple[Comp
 
     Rows and their order in time stay as they are; syncs and readers may go on meanwhile.
 
-    :raises SettingsError: ``keep_ms`` is less than an hour.
+    :raises SettingsError: there is no archive, or ``keep_ms`` is less than an hour.
     """
     if keep_ms < SHORTEST_KEEP_MS:
         raise SettingsError(f"keep: {keep_ms} ms is too short: readers and syncs under way need at least an hour")
-    before = load(store)
+    before = committed(store)
     amend(store, clock, "compact", lambda state: _merged(store, state))
     _merge_commits(store)
     after = load(store)

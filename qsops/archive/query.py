@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import duckdb
+import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from qsops.archive.layout import COMMITS, OPEN, TABLES, Layout
 from qsops.archive.state import State
 from qsops.archive.store import Snapshot, Store
 from qsops.errors import SettingsError
 
-__all__ = ["ROWS_LIMIT", "Relation", "ask", "query"]
+__all__ = ["ROWS_LIMIT", "Relation", "ask", "frame_of", "query"]
 
 #: Answers are held in memory; whoever wants more reads the tables' files.
 ROWS_LIMIT: Final = 1_000_000
@@ -28,9 +30,12 @@ _LOCKS: Final = (
     "autoinstall_known_extensions = false",
     "autoload_known_extensions = false",
     "python_enable_replacements = false",
+    "TimeZone = 'UTC'",
     "lock_configuration = true",
 )
 
+#: A count past it is no count of ours.
+_LARGEST: Final = 2**62
 #: What DuckDB takes for a pattern in a path.
 _PATTERN: Final = re.compile(r"[*?\[]")
 #: What is carried from one sync to the next is nobody's business.
@@ -69,6 +74,31 @@ def query(relations: Mapping[str, Relation], files: Sequence[str], sql: str, *, 
         raise SettingsError(f"SQL: {_line(error)}") from error
     finally:
         connection.close()
+
+
+def frame_of(answer: pa.Table) -> pd.DataFrame:
+    """An answer as a frame: text, counts and times as in all frames; of columns with equal names the later numbered."""
+    names: list[str] = []
+    for name in answer.column_names:
+        names.append(name if name not in names else f"{name}_{len(names)}")
+    frame: pd.DataFrame = pa.table([_plain(column) for column in answer.columns], names=names).to_pandas(
+        types_mapper=_dtype
+    )
+    return frame
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Sums of counts come as decimals of 38 digits, which no frame counts with."""
+    if not pa.types.is_decimal(column.type):
+        return column
+    fits = column.type.scale == 0 and pc.all(pc.less(pc.abs(column), _LARGEST)).as_py() is not False
+    return column.cast(pa.int64() if fits else pa.float64())
+
+
+def _dtype(kind: pa.DataType) -> Any:
+    if pa.types.is_integer(kind):
+        return pd.Int64Dtype()
+    return pd.StringDtype(na_value=float("nan")) if pa.types.is_string(kind) else None
 
 
 def _relation(store: Store, layout: Layout, snapshot: Snapshot | None) -> Relation:

@@ -10,8 +10,9 @@ from typing import Final
 from qsops.archive.dead_letters import listed_dead_letters
 from qsops.archive.guard import Deadline, Expiry, deadlines, forgotten, log_expiries, missing
 from qsops.archive.layout import COMMITS
+from qsops.archive.reading import committed
 from qsops.archive.spans import Span
-from qsops.archive.state import State, load
+from qsops.archive.state import State
 from qsops.archive.store import Snapshot, Store
 from qsops.clock import Clock
 from qsops.plans import PLANS, Plan, retention_ms
@@ -37,15 +38,14 @@ class Status:
     """The state of an archive at ``now_ms``. Ranges are unix milliseconds, both ends included, oldest first.
 
     ``covered`` was pulled; ``forgotten`` are gaps that QStash has forgotten on ``plan``, ``pending`` those that the
-    next sync can close. ``expiries`` is what QStash forgets before the next sync or the next working day. ``commit``
-    is None where nothing was ever archived.
+    next sync can close. ``expiries`` is what QStash forgets before the next sync or the next working day.
     """
 
     root: str
     now_ms: int
     plan: str
-    commit: int | None
-    committed_ms: int | None
+    commit: int
+    committed_ms: int
     covered: tuple[Span, ...]
     forgotten: tuple[Span, ...]
     pending: tuple[Span, ...]
@@ -70,16 +70,19 @@ def status(
     """How the archive stands, without asking QStash; ``plan`` tells what that remembers.
 
     ``every_ms`` is how often a sync runs, ``zone`` where the working days are; gaps before ``since_ms`` do not count.
+
+    :raises SettingsError: there is no archive.
     """
-    state, now_ms = load(store), clock.now_ms()
+    state, now_ms = committed(store), clock.now_ms()
+    assert state.commit is not None
     kept_ms, until = retention_ms(plan), deadlines(now_ms, every_ms, zone)
     begins_ms = max(state.covered[0][0] if state.covered else now_ms, since_ms or 0, now_ms - kept_ms)
     return Status(
         root=store.root,
         now_ms=now_ms,
         plan=plan.name,
-        commit=state.commit.number if state.commit else None,
-        committed_ms=state.commit.time_ms if state.commit else None,
+        commit=state.commit.number,
+        committed_ms=state.commit.time_ms,
         covered=state.covered,
         forgotten=tuple(forgotten(state.covered, now_ms, kept_ms, since_ms)),
         pending=tuple(missing(state.covered, begins_ms, now_ms)),

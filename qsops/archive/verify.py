@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from qsops.archive.layout import LOGS
 from qsops.archive.merging import merge
+from qsops.archive.reading import committed
 from qsops.archive.source import Source
 from qsops.archive.spans import Span
 from qsops.archive.state import load
@@ -51,12 +52,14 @@ def verify(
 ) -> VerifyReport:
     """Pull a range again, by default all of the archive that QStash still remembers, and merge what is missing.
 
-    :raises SettingsError: nothing is archived yet, the range is empty, or QStash remembers none of it.
+    :raises SettingsError: there is no archive, the range is empty, or QStash remembers none of it.
     :raises ServiceError: a page cannot be had; the windows before it are verified.
     """
-    covered, now_ms = load(store).covered, clock.now_ms()
+    covered, now_ms = committed(store).covered, clock.now_ms()
     if not covered:
-        raise SettingsError(f"{store.root}: nothing is archived yet, and so there is nothing to verify: sync first")
+        raise SettingsError(
+            f"{store.root}: no range of the log was archived yet: qsops archive sync --dir {store.root}"
+        )
     begin_ms = covered[0][0] if from_ms is None else from_ms
     end_ms = min(now_ms, covered[-1][1] if to_ms is None else to_ms)
     if begin_ms > end_ms:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 from qsops.archive import Archive, SyncReport
+from qsops.archive.dead_letters import Letters, keep_dead_letters, pull_dead_letters
 from qsops.archive.source import LogSource, Run
 from qsops.archive.store import Store
 from qsops.archive.syncing import LATENESS_MS, RETENTION_MS, sync
+from qsops.archive.verify import VerifyReport, verify
 from qsops.session.progress import waiting
 from qsops.session.windows import Moment, moment_ms, span_ms
 from qsops.session.wiring import Wiring
@@ -56,3 +58,32 @@ class SessionArchive(Archive):
             )
 
         return waiting(self._wiring, "archive", work, progress)
+
+    def verify(
+        self,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        *,
+        bodies: bool = False,
+        retention: str | float | timedelta = RETENTION_MS / 1000,
+        progress: bool | None = None,
+    ) -> VerifyReport:
+        """Pull again what it has, all that the service remembers unless said otherwise, and take in what came later.
+
+        :raises SettingsError: there is no archive, or all of the range is forgotten.
+        """
+        now_ms, client = self._clock.now_ms(), self._wiring.client("archive.verify")
+        from_ms, to_ms = moment_ms("since", since, now_ms), moment_ms("until", until, now_ms)
+        retention_ms = span_ms("retention", retention)
+
+        def work(run: Run) -> VerifyReport:
+            source = LogSource(client, run, bodies=bodies)
+            return verify(self._store, source, self._clock, from_ms=from_ms, to_ms=to_ms, retention_ms=retention_ms)
+
+        return waiting(self._wiring, "archive", work, progress)
+
+    def keep_dead_letters(self, *, bodies: bool = False) -> Letters:
+        """Take in the dead letters that the service lists, and note which are gone; texts only with ``bodies``."""
+        client = self._wiring.client("archive.sync")
+        letters = self._wiring.portal.call(lambda: pull_dead_letters(client))
+        return keep_dead_letters(self._store, self._clock, letters, bodies=bodies)

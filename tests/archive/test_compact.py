@@ -154,8 +154,9 @@ def test_readers_have_an_hour_at_least(kept: Kept):
         compact(kept.store, kept.clock, keep_ms=HOUR_MS - 1)
 
 
-def test_an_archive_without_anything_is_compact(tmp_path: Path):
-    """There is nothing to do, and nothing is made."""
+def test_what_is_not_there_is_not_made(tmp_path: Path):
+    """Whoever names another folder by mistake is told so."""
     with LogServer(written(2, 10)) as server, keeping(server, tmp_path / "new") as kept:
-        assert compact(kept.store, kept.clock) == ()
+        with pytest.raises(SettingsError, match="there is no archive at"):
+            compact(kept.store, kept.clock)
         assert not (tmp_path / "new").exists()
