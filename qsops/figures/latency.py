@@ -1,6 +1,8 @@
-"""Delivery latency over time."""
+"""Delivery latency over time, or by destination, label or queue."""
 
 from __future__ import annotations
+
+from typing import Final
 
 import altair
 import pandas as pd
@@ -11,29 +13,71 @@ from qsops.figures.times import iso, time_of
 __all__ = ["latency"]
 
 _SERIES = {"p50_s": ("median", BLUE), "p90_s": ("90th percentile", ORANGE), "max_s": ("slowest", GREY)}
+#: What is measured, by the column of its time.
+_MEASURED: Final = {
+    "created_at": ("Time to deliver", "time to deliver (s)", "delivered messages", "creation"),
+    "started_at": ("Duration of attempts", "duration (s)", "attempts that ended", "start"),
+}
+#: How many values of a key are drawn: those with the most messages.
+_ROWS_LIMIT: Final = 15
+_BARS_PX: Final = 440
+_STEP_PX: Final = 34
 _SECONDS = altair.Axis(labelExpr="format(datum.value, datum.value < 1 ? '~g' : ',d')", tickCount=5)
 
 
 def latency(frame: pd.DataFrame) -> altair.Chart:
-    """The time to deliver by time of creation, from the frame of :func:`qsops.analysis.latency`.
+    """The time to deliver by time of creation, from the frame of :func:`qsops.analysis.latency`, or of attempts.
 
-    Seconds on a logarithmic axis, since retries stretch over five orders of magnitude; 1 ms stands for anything less.
+    Without a time among its columns there is a row of points for each value of its key; one by both has to be parted
+    into its values before. Seconds on a logarithmic axis, since retries stretch over five
+    orders of magnitude; 1 ms stands for anything less.
     """
-    long = frame.melt("created_at", list(_SERIES), "series", "seconds")
+    time = next((name for name in _MEASURED if name in frame), None)
+    return _by_key(frame) if time is None else _over_time(frame, time)
+
+
+def _melted(frame: pd.DataFrame, key: str) -> pd.DataFrame:
+    long = frame.melt(key, list(_SERIES), "series", "seconds")
     long["series"] = long["series"].map({name: label for name, (label, _) in _SERIES.items()})
     long["seconds"] = long["seconds"].clip(lower=0.001)
-    long["created_at"] = iso(long["created_at"])
+    return long
+
+
+def _over_time(frame: pd.DataFrame, time: str) -> altair.Chart:
+    title, axis, rows, moment = _MEASURED[time]
+    long = _melted(frame, time)
+    long[time] = iso(long[time])
     labels, colours = zip(*_SERIES.values(), strict=True)
     chart: altair.Chart = (
-        altair.Chart(
-            long, title=altair.Title("Time to deliver", subtitle="by time of creation, UTC; delivered messages")
-        )
+        altair.Chart(long, title=altair.Title(title, subtitle=f"by time of {moment}, UTC; {rows}"))
         .mark_line(point=altair.OverlayMarkDef(size=40), strokeWidth=2, strokeJoin="round")
         .encode(
-            x=time_of("created_at", "created at (UTC)", frame["created_at"]),
-            y=altair.Y("seconds:Q", title="time to deliver (s)", scale=altair.Scale(type="log"), axis=_SECONDS),
+            x=time_of(time, f"{time.replace('_', ' ')} (UTC)", frame[time]),
+            y=altair.Y("seconds:Q", title=axis, scale=altair.Scale(type="log"), axis=_SECONDS),
             color=altair.Color("series:N", scale=altair.Scale(domain=list(labels), range=list(colours))),
-            tooltip=["created_at:T", "series:N", altair.Tooltip("seconds:Q", format=",.3~f")],
+            tooltip=[f"{time}:T", "series:N", altair.Tooltip("seconds:Q", format=",.3~f")],
         )
     )
     return themed(chart)
+
+
+def _by_key(frame: pd.DataFrame) -> altair.Chart:
+    measured = "created_at" if "messages" in frame else "started_at"
+    title, axis, rows, _ = _MEASURED[measured]
+    unit, key = "messages" if "messages" in frame else "attempts", str(frame.columns[0])
+    shown = frame.sort_values(unit, ascending=False, kind="stable").head(_ROWS_LIMIT)
+    shown = shown.assign(row=shown[key].astype("str").fillna("none"))
+    long = _melted(shown, "row")
+    labels, colours = zip(*_SERIES.values(), strict=True)
+    names = altair.Axis(labelLimit=330, domain=False, ticks=False, labelPadding=8, grid=True)
+    chart: altair.Chart = (
+        altair.Chart(long, title=altair.Title(title, subtitle=f"by {key}; {rows}"))
+        .mark_point(filled=True, size=90, opacity=1)
+        .encode(
+            y=altair.Y("row:N", title=None, sort=shown["row"].tolist(), axis=names),
+            x=altair.X("seconds:Q", title=axis, scale=altair.Scale(type="log"), axis=_SECONDS),
+            color=altair.Color("series:N", scale=altair.Scale(domain=list(labels), range=list(colours))),
+            tooltip=["row:N", "series:N", altair.Tooltip("seconds:Q", format=",.3~f")],
+        )
+    )
+    return themed(chart, width=_BARS_PX, height=max(1, len(shown)) * _STEP_PX)

@@ -19,9 +19,17 @@ _STEP_PX: Final = 34
 #: Between a bar over time and the next one is a gap; the width of the only bar there is says nothing.
 _FILLED: Final = 0.9
 _ONLY_WIDTH: Final = pd.Timedelta(hours=1)
-_ENDED: Final = {"DELIVERED": ("delivered", BLUE), "FAILED": ("failed", ORANGE), "CANCELED": ("canceled", GREY)}
-_ON_ITS_WAY: Final = ("on its way", PALE)
-_SERIES: Final = (*_ENDED.values(), _ON_ITS_WAY)
+_SERIES: Final = (("delivered", BLUE), ("failed", ORANGE), ("canceled", GREY), ("on its way", PALE))
+#: By the state of a message or the outcome of an attempt; any other is on its way.
+_ENDED: Final = {
+    "DELIVERED": "delivered",
+    "FAILED": "failed",
+    "CANCELED": "canceled",
+    "delivered": "delivered",
+    "failed": "failed",
+    "error": "failed",
+    "canceled": "canceled",
+}
 _COLOUR: Final = altair.Color(
     "outcome:N", scale=altair.Scale(domain=[name for name, _ in _SERIES], range=[colour for _, colour in _SERIES])
 )
@@ -29,38 +37,45 @@ _COUNT: Final = altair.Axis(format="d", tickMinStep=1, tickCount=6)
 
 
 def outcomes(frame: pd.DataFrame) -> altair.Chart:
-    """Messages by outcome, from the frame of :func:`qsops.analysis.outcomes`: one bar, or one a value of its key.
+    """Messages by how they ended, from the frame of :func:`qsops.analysis.outcomes`, or attempts.
 
-    A key that is a time gives bars over time; of any other the :data:`ROWS_LIMIT` values with the most messages.
+    A time among its columns gives bars over time; else there is one bar, or one for each value of its key, of which the
+    :data:`ROWS_LIMIT` with the most are drawn.
     """
-    key = next((str(name) for name in frame.columns if name not in ("state", "messages", "share_pct")), None)
-    counts = frame.assign(outcome=frame["state"].map(lambda state: _ENDED.get(state, _ON_ITS_WAY)[0]))
+    kind, unit = ("state", "messages") if "state" in frame else ("outcome", "attempts")
+    key = next((str(name) for name in frame.columns if name not in (kind, unit, "share_pct")), None)
+    ended = frame[kind].map(lambda state: _ENDED.get(state, "on its way"))
+    counts = frame.drop(columns=kind).assign(outcome=ended).rename(columns={unit: "messages"})
+    return _drawn(counts, key, unit)
+
+
+def _drawn(counts: pd.DataFrame, key: str | None, unit: str) -> altair.Chart:
     if key is not None and isinstance(counts[key].dtype, pd.DatetimeTZDtype):
-        return _over_time(counts, key)
-    row = "all messages" if key is None else counts[key].astype("str").fillna("none")
-    return _bars(counts.assign(row=row), key)
+        return _over_time(counts, key, unit)
+    row = f"all {unit}" if key is None else counts[key].astype("str").fillna("none")
+    return _bars(counts.assign(row=row), key, unit)
 
 
-def _bars(counts: pd.DataFrame, key: str | None) -> altair.Chart:
+def _bars(counts: pd.DataFrame, key: str | None, unit: str) -> altair.Chart:
     long = counts.groupby(["row", "outcome"], sort=True)["messages"].sum().reset_index()
     rows = long.groupby("row")["messages"].sum().sort_values(ascending=False, kind="stable").index[:ROWS_LIMIT].tolist()
     long = _ordered(long[long["row"].isin(rows)])
     axis = altair.Axis(labelLimit=330, domain=False, ticks=False, labelPadding=8)
     chart: altair.Chart = (
-        altair.Chart(long, title=_title("" if key is None else f", by {key}"))
+        altair.Chart(long, title=_title(unit, "" if key is None else f", by {key}"))
         .mark_bar(height=18)
         .encode(
             color=_COLOUR,
             order="order:Q",
             y=altair.Y("row:N", title=None, sort=rows, axis=axis),
-            x=altair.X("messages:Q", title="messages", stack=True, axis=_COUNT),
+            x=altair.X("messages:Q", title=unit, stack=True, axis=_COUNT),
             tooltip=["row:N", "outcome:N", "messages:Q"],
         )
     )
     return themed(chart, width=_BARS_PX, height=max(1, len(rows)) * _STEP_PX)
 
 
-def _over_time(counts: pd.DataFrame, key: str) -> altair.Chart:
+def _over_time(counts: pd.DataFrame, key: str, unit: str) -> altair.Chart:
     long = _ordered(counts.groupby([key, "outcome"], sort=True)["messages"].sum().reset_index())
     times = long[key]
     widths = times.drop_duplicates().sort_values().diff()
@@ -69,12 +84,12 @@ def _over_time(counts: pd.DataFrame, key: str) -> altair.Chart:
     data = long.assign(**{key: iso(times), "until": iso(ends), "top": top, "bottom": top - long["messages"]})
     # Not bars: they would be taken for ones that lie, since they have two ends along the axis of time.
     chart: altair.Chart = (
-        altair.Chart(data, title=_title(", over time, UTC"))
+        altair.Chart(data, title=_title(unit, ", over time, UTC"))
         .mark_rect()
         .encode(
             x=time_of(key, f"{key.replace('_', ' ')} (UTC)", times),
             x2="until:T",
-            y=altair.Y("top:Q", title="messages", axis=_COUNT),
+            y=altair.Y("top:Q", title=unit, axis=_COUNT),
             y2="bottom:Q",
             color=_COLOUR,
             tooltip=[f"{key}:T", "outcome:N", "messages:Q"],
@@ -83,8 +98,8 @@ def _over_time(counts: pd.DataFrame, key: str) -> altair.Chart:
     return themed(chart)
 
 
-def _title(by: str) -> altair.Title:
-    return altair.Title("Outcomes", subtitle=f"messages by how they ended{by}")
+def _title(unit: str, by: str) -> altair.Title:
+    return altair.Title("Outcomes", subtitle=f"{unit} by how they ended{by}")
 
 
 def _ordered(long: pd.DataFrame) -> pd.DataFrame:

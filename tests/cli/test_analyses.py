@@ -50,6 +50,7 @@ def test_the_live_log_is_analysed(run: Run, consumer: str, project: Path):
     assert labels == {("order", "DELIVERED"): 100, ("report", "FAILED"): 100}
     assert sum(row["messages"] for row in rows(run, "outcomes", "--every", "1h")) == 3
     assert sum(row["messages"] for row in rows(run, "latency", "--every", "1h", "--label", "order")) == 2
+    assert [row["messages"] for row in rows(run, "latency", "--by", "label")] == [2]
     assert [row["attempts"] for row in rows(run, "retries")] == [3, 1]
     assert {row["response_status"]: row["recovered"] for row in rows(run, "failures")} == {489: 0, 500: 1}
     assert rows(run, "outages", "--url", consumer) == []
@@ -87,6 +88,7 @@ def test_a_verb_draws_its_figure_beside_its_table(run: Run, consumer: str, proje
 BAD = [
     (("outcomes", "--since", "yesterday"), "'yesterday' is neither a span such as '1h' nor an ISO date"),
     (("outcomes", "--by", "colour"), "Invalid value for '--by'"),
+    (("latency", "--every", "1h", "--by", "url"), "name --by or --every, not both"),
     (("latency", "--every", "often"), "every: 'often'"),
     (("backlog", "--every", "0s"), "every: '0s' is no width"),
     (("outages", "--chart", "outages.pdf"), "--chart: 'outages.pdf' ends in '.pdf'"),

@@ -127,6 +127,16 @@ def test_outcomes_over_time_stand_on_each_other():
     assert (rows[0]["created_at"], rows[0]["until"]) == ("2026-01-01T00:00:00Z", "2026-01-01T05:24:00Z")
 
 
+def test_latency_and_outcomes_are_of_attempts_too():
+    """The same figures take attempts, and say so; without buckets latency is points by destination."""
+    spec = figures.latency(analysis.latency(ATTEMPTS, by="url")).to_dict()
+    assert spec["title"] == {"subtitle": "by url; attempts that ended", "text": "Duration of attempts"}
+    assert {row["series"] for row in spec["data"]["values"]} == {"median", "90th percentile", "slowest"}
+    counted = figures.outcomes(analysis.outcomes(ATTEMPTS)).to_dict()
+    assert counted["title"]["subtitle"] == "attempts by how they ended"
+    assert {row["outcome"]: row["messages"] for row in counted["data"]["values"]}["failed"] == 4
+
+
 def test_a_long_backlog_keeps_its_peaks():
     """Ten thousand moments are drawn as a few hundred, each as high as the highest of them."""
     at = pd.date_range("2026-01-01", periods=10_000, freq="1min", tz="UTC").as_unit("us")
