@@ -178,7 +178,13 @@ def follow_up(message: Publish, settings: Settings, carried: Headers = ()) -> Pu
 
 
 def _callback(settings: Settings, path: str) -> Callback:
-    return Callback(settings.public_base_url + path, headers=_bypass(settings))
+    """Told as patiently as a message is: what it tells of is not told twice."""
+    return Callback(
+        settings.public_base_url + path,
+        headers=_bypass(settings),
+        retries=settings.qsops_retries,
+        retry_delay=settings.qsops_retry_delay,
+    )
 
 
 def _bypass(settings: Settings) -> Headers:

@@ -63,7 +63,7 @@ def test_the_demo_adds_up_and_sends_a_hosted_account_nothing(
 
 def test_nothing_is_lost_when_engine_and_service_are_killed(project: Path):
     """kill -9 from another process, of the engine after the first delivery and of the service amid the retries."""
-    command = [sys.executable, "-m", "qsops", "demo", "--folder", "run", "--updates", "400"]
+    command = [sys.executable, "-m", "qsops", "demo", "--folder", "run", "--updates", "150"]
     with Recorder() as hosted, ChildProcess(command, cwd=project, environment=production(hosted)) as demo:
         (project / ".env").write_text(hosted.dotenv())
         demo.wait_for_line("engine http://")

@@ -69,7 +69,7 @@ async def test_a_message_carries_its_own_retry_policy(rig: Rig):
     assert message.destination == BASE + CONSUMER_PATH
     assert (message.retries, message.timeout_s, message.callback) == (5, 30, None)
     assert message.failure_callback is not None
-    assert message.failure_callback.url == BASE + FAILURE_PATH
+    assert (message.failure_callback.url, message.failure_callback.retries) == (BASE + FAILURE_PATH, 5)
     assert ("Qsops-Event-Id", event_id) in message.headers
     assert message.deduplication_id is not None
     assert ":" not in message.deduplication_id
