@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from qsops.cli import (
+    archive,
     backlog,
     compare,
     cost,
@@ -105,6 +106,7 @@ app.command("duplicates")(duplicates.duplicates)
 app.command("compare")(compare.compare)
 app.command("cost")(cost.cost)
 app.command("usage")(usage.usage)
+app.add_typer(archive.app, name="archive")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(keys.app, name="keys")
 app.command("receive")(receive.receive)
