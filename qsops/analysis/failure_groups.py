@@ -13,7 +13,7 @@ from qsops.fold.fingerprints import fingerprint
 
 __all__ = ["failure_groups"]
 
-_SAMPLES: Final = 3
+_SAMPLES: Final = ["sample_0", "sample_1", "sample_2"]
 _KEYS: Final = ["response_status", "error", "body"]
 _COLUMNS: Final = [
     *("group", "response_status", "error", "attempts", "share_pct", "messages", "recovered", "urls"),
@@ -41,34 +41,26 @@ def failure_groups(attempts: source.Rows) -> pd.DataFrame:
             urls=each.url.nunique(),
             first_at=each.first_ms.min(),
             last_at=each.last_ms.max(),
+            **{name: each.message_id.max(where=each.place == place) for place, name in enumerate(_SAMPLES)},
         )
     )
     found = source.at_moments(source.at_moments(found, "first_at"), "last_at")
     found["share_pct"] = source.percent(found["attempts"], max(1, found["attempts"].sum()))
-    keys = [tuple(None if pd.isna(value) else value for value in row) for row in found[_KEYS].itertuples(index=False)]
-    samples = _samples(each)
-    found["group"] = pd.Series([fingerprint(*key) for key in keys], dtype=found["error"].dtype)
-    found["sample_ids"] = pd.Series([samples[key] for key in keys], dtype=found["error"].dtype)
+    text = found["error"].dtype
+    keys = found[_KEYS].astype(object).where(found[_KEYS].notna(), None)
+    found["group"] = pd.Series([fingerprint(*key) for key in keys.itertuples(index=False)], dtype=text)
+    ids = found[_SAMPLES].itertuples(index=False)
+    found["sample_ids"] = pd.Series([",".join(one for one in row if isinstance(one, str)) for row in ids], dtype=text)
     order = ["attempts", *_KEYS]
     return found.sort_values(order, ascending=[name != "attempts" for name in order], ignore_index=True)[_COLUMNS]
 
 
 def _each_message(attempts: Any) -> Any:
-    """The failed attempts of each message in each group as one row."""
+    """The failed attempts of each message in each group as one row, with its ``place`` in the group, from 0."""
     failed = failed_attempts(attempts)
     failed = failed.mutate(error=failed.error_fingerprint, body=failed.body_fingerprint)
-    return failed.group_by([*_KEYS, "url", "message_id"]).agg(
+    each = failed.group_by([*_KEYS, "url", "message_id"]).agg(
         attempts=ibis._.count(), saved=failed.saved.max(), first_ms=failed.ended_ms.min(), last_ms=failed.ended_ms.max()
     )
-
-
-def _samples(each: Any) -> dict[tuple[Any, ...], str]:
-    """The first messages of each group, comma-separated."""
     in_order = ibis.window(group_by=_KEYS, order_by=[each.first_ms, each.message_id])
-    numbered = each.mutate(place=ibis.row_number().over(in_order))
-    first = source.frame_of(numbered.filter(numbered.place < _SAMPLES).select(*_KEYS, "place", "message_id"))
-    found: dict[tuple[Any, ...], str] = {}
-    for *values, message_id in first.sort_values("place")[[*_KEYS, "message_id"]].itertuples(index=False):
-        key = tuple(None if pd.isna(value) else value for value in values)
-        found[key] = f"{found[key]},{message_id}" if key in found else message_id
-    return found
+    return each.mutate(place=ibis.row_number().over(in_order))

@@ -11,7 +11,7 @@ from qsops.analysis import source
 
 __all__ = ["latency"]
 
-_SHARES: Final = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
+_SHARES: Final = {"p50_s": 0.5, "p90_s": 0.9, "p95_s": 0.95, "p99_s": 0.99}
 
 
 def latency(rows: source.Rows, every: str | None = None, *, by: str | None = None) -> pd.DataFrame:
@@ -36,9 +36,14 @@ def latency(rows: source.Rows, every: str | None = None, *, by: str | None = Non
         every = "1min"
     table = table.filter(table[took].notnull() & table[time[1]].notnull())
     table, within = source.grouped(table, by, every, time)
-    quantiles = {f"{name}_s": table[took].quantile(share) for name, share in _SHARES.items()}
-    found = source.frame_of(table.group_by(within).agg(**{unit: ibis._.count()}, **quantiles, max_s=table[took].max()))
+    # One aggregate for all shares, since each by itself would hold every value.
+    quantiles = table[took].quantile([*_SHARES.values()])
+    found = source.frame_of(
+        table.group_by(within).agg(**{unit: ibis._.count()}, quantiles=quantiles, max_s=table[took].max())
+    )
     found = source.at_moments(found, time[0] if every else None)
-    for name in (*quantiles, "max_s"):
-        found[name] = source.seconds(found[name], 3)
+    shares = pd.DataFrame([*found.pop("quantiles")], columns=[*_SHARES], index=found.index)
+    for name in _SHARES:
+        found[name] = source.seconds(shares[name], 3)
+    found["max_s"] = source.seconds(found.pop("max_s"), 3)
     return found.sort_values(within, ignore_index=True)

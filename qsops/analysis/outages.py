@@ -15,6 +15,7 @@ from qsops.analysis import source
 from qsops.analysis.failed import failed_attempts
 from qsops.analysis.runs import judged, runs
 from qsops.analysis.segments import Segment, best_segments
+from qsops.compute import beside
 
 __all__ = ["COLUMNS", "outages"]
 
@@ -112,7 +113,7 @@ def _scored(down: Array, length: Array, usual: float, depth: float, least: float
 
 def _hit(attempts: Any, intervals: pa.Table) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Of each outage ``ended_ms, messages, recovered``, and beside it ``response_status, error`` that were most."""
-    spans = ibis.memtable(intervals.rename_columns({"url": "hit_url", "attempts": "hit", "failed": "hit_failed"}))
+    spans = beside(attempts, intervals.rename_columns({"url": "hit_url", "attempts": "hit", "failed": "hit_failed"}))
     failed = failed_attempts(attempts)
     failed = failed.filter(failed.down == 1)
     inside = failed.join(

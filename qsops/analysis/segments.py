@@ -22,6 +22,7 @@ def best_segments(scores: Sequence[float], least: float) -> list[Segment]:
     None of them can be made longer or shorter for a better score, and they do not touch. After Ruzzo and Tompa, "A
     linear time algorithm for finding all maximal scoring subsequences", 1999.
     """
+    done: list[Segment] = []
     # Of each candidate: its first and last place, and the sums before it and up to its end.
     found: list[tuple[int, int, float, float]] = []
     total = 0.0
@@ -32,9 +33,18 @@ def best_segments(scores: Sequence[float], least: float) -> list[Segment]:
         first, left = place, before
         while found:
             at = next((n for n in reversed(range(len(found))) if found[n][2] < left), None)
-            if at is None or found[at][3] >= total:
+            if at is None:
+                # None of them can grow any more; without this, a long quiet sequence would take quadratic time.
+                done += _reaching(found, least)
+                found.clear()
+            elif found[at][3] < total:
+                first, left = found[at][0], found[at][2]
+                del found[at:]
+            else:
                 break
-            first, left = found[at][0], found[at][2]
-            del found[at:]
         found.append((first, place, left, total))
-    return [Segment(first, last, right - left) for first, last, left, right in found if right - left >= least]
+    return [*done, *_reaching(found, least)]
+
+
+def _reaching(candidates: Sequence[tuple[int, int, float, float]], least: float) -> list[Segment]:
+    return [Segment(first, last, right - left) for first, last, left, right in candidates if right - left >= least]

@@ -10,7 +10,7 @@ import pyarrow as pa
 from pandas.tseries.frequencies import to_offset
 
 from qsops import frames
-from qsops.compute import duckdb_connection
+from qsops.compute import answer
 from qsops.fold.fingerprints import normalised
 from qsops.fold.portable import milliseconds
 
@@ -68,9 +68,7 @@ def frame_of(expression: Any) -> pd.DataFrame:
 
     A table is asked in its own engine, frames in DuckDB.
     """
-    backends, _ = expression._find_backends()
-    backend = backends[0] if backends else duckdb_connection()
-    return frame_of_table(backend.to_pyarrow(expression))
+    return frame_of_table(answer(expression))
 
 
 def frame_of_table(table: pa.Table) -> pd.DataFrame:

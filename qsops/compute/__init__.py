@@ -7,9 +7,10 @@ when the first analysis runs.
 
 from __future__ import annotations
 
+from qsops.compute.asking import answer, beside
 from qsops.compute.choice import Choice, choice
 from qsops.compute.duck import duckdb_connection
 from qsops.compute.files import open_files
 from qsops.compute.subset import PORTABLE, strangers
 
-__all__ = ["PORTABLE", "Choice", "choice", "duckdb_connection", "open_files", "strangers"]
+__all__ = ["PORTABLE", "Choice", "answer", "beside", "choice", "duckdb_connection", "open_files", "strangers"]

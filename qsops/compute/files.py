@@ -21,9 +21,24 @@ def open_files(files: Sequence[str], schema: pa.Schema, chosen: Choice | None = 
     the columns of ``schema``. The files that were named are read, whatever is written beside them later.
     """
     engine = choice() if chosen is None else chosen
-    connection = spark_connection(engine.master) if engine.engine == "spark" else duckdb_connection()
-    if files:
-        return connection.read_parquet(list(files)).select(*schema.names)
-    import ibis
+    if engine.engine == "spark":
+        return _in_spark(spark_connection(engine.master), files, schema)
+    return _in_duckdb(duckdb_connection(), files, schema)
 
-    return connection.create_view(ibis.util.gen_name("empty"), ibis.memtable(schema.empty_table()))
+
+def _in_duckdb(connection: Any, files: Sequence[str], schema: pa.Schema) -> Any:
+    found = connection.read_parquet(list(files)) if files else connection.create_table(_name(), schema.empty_table())
+    return found.select(*schema.names)
+
+
+def _in_spark(connection: Any, files: Sequence[str], schema: pa.Schema) -> Any:
+    session, name = connection._session, _name()
+    rows = session.read.parquet(*files) if files else session.createDataFrame(schema.empty_table())
+    rows.select(*schema.names).createOrReplaceTempView(name)
+    return connection.table(name)
+
+
+def _name() -> str:
+    from ibis.util import gen_name
+
+    return str(gen_name("qsops"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import warnings
 from functools import cache
@@ -50,7 +51,10 @@ def _session(master: str) -> Any:
     from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
 
-    settings = _SETTINGS | (_LOCAL if master.startswith("local") else {})
+    is_local = master.startswith("local")
+    if is_local:
+        os.environ.setdefault("SPARK_LOCAL_IP", _LOCAL["spark.driver.host"])
+    settings = _SETTINGS | (_LOCAL if is_local else {})
     builder = SparkSession.builder.master(master)
     for name, value in settings.items():
         builder = builder.config(name, value)
