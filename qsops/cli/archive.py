@@ -77,9 +77,10 @@ def status(
     since: Annotated[str | None, typer.Option(metavar="WHEN", help="Gaps before that do not count.")] = None,
     json: AsJson = False,
 ) -> None:
-    """Tell what is archived, what is lost, and what QStash is about to forget. It asks nobody but the archive.
+    """Tell what is archived, lost, or soon forgotten.
 
-    Exit status 1 where something is lost, or expires before the next sync or the next working day.
+    It asks nobody but the archive; what QStash remembers is told by the plan. Exit status 1 where something is lost, or
+    expires before the next sync or the next working day.
 
     \b
     Examples:
@@ -116,7 +117,9 @@ def verify(
     plan: PlanName = "free",
     json: AsJson = False,
 ) -> None:
-    """Pull again what is archived, and take in what came later than a sync could see.
+    """Pull again, and add what came too late.
+
+    All of the archive that QStash still remembers, unless a range is named.
 
     \b
     Example:
@@ -138,7 +141,9 @@ def compact(
     keep: Annotated[str, typer.Option(metavar="SPAN", help="How long readers may read what was replaced.")] = "7d",
     json: AsJson = False,
 ) -> None:
-    """Make few large files of many small ones, and delete what was replaced long ago. Syncs may go on meanwhile.
+    """Make few large files of many small ones.
+
+    What was replaced long ago is deleted. Syncs and readers may go on meanwhile.
 
     \b
     Example:
@@ -163,7 +168,9 @@ def query(
     out: Out = None,
     json: AsJson = False,
 ) -> None:
-    """Ask the archive: tables logs, attempts, messages, dead_letters, malformed and commits. It only reads.
+    """Ask the archive in SQL, which only reads.
+
+    The tables are logs, attempts, messages, dead_letters, malformed and commits, as the latest commit has them.
 
     \b
     Examples:

@@ -23,7 +23,7 @@ ANALYSES = {
 VERBS = ANALYSES | {
     *("demo", "up", "engine", "serve", "doctor", "publish", "publish-many", "logs", "trace", "receive", "notebooks"),
 }
-NOUNS = {"dlq", "keys"}
+NOUNS = {"archive", "dlq", "keys"}
 HEAVY = {
     "pandas",
     "pyarrow",
@@ -57,6 +57,7 @@ def test_the_verbs_are_those_that_were_promised():
     """Each verb of the design that is built stands in the tree, and no other."""
     assert {path[0] for path in ALL} == VERBS | NOUNS
     assert {path for path in ALL if len(path) > 1} == {
+        *(("archive", verb) for verb in ("sync", "status", "verify", "compact", "query")),
         *(("dlq", verb) for verb in ("list", "show", "groups", "retry", "delete")),
         *(("keys", verb) for verb in ("show", "rotate")),
         ("notebooks", "copy"),
@@ -74,7 +75,7 @@ def test_each_help_has_an_example_that_can_be_typed(run: Run, path: tuple[str, .
     assert " ".join(path) in typed[0]
 
 
-@pytest.mark.parametrize("group", [(), ("dlq",), ("keys",), ("notebooks",)], ids=" ".join)
+@pytest.mark.parametrize("group", [(), ("archive",), ("dlq",), ("keys",), ("notebooks",)], ids=" ".join)
 def test_each_verb_fits_its_line_in_the_overview(run: Run, group: tuple[str, ...]):
     """The first sentence says what the verb does, and is not cut in the list of verbs."""
     verbs = run(*group, "--help").stdout.partition("Commands:")[2].splitlines()
@@ -87,6 +88,7 @@ def test_reading_verbs_print_json():
         ("logs",),
         ("trace",),
         ("doctor",),
+        *(("archive", verb) for verb in ("sync", "status", "verify", "compact", "query")),
         ("dlq", "list"),
         ("dlq", "show"),
         ("dlq", "groups"),
