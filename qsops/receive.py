@@ -17,9 +17,10 @@ import json
 import logging
 import os
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
+
+import msgspec
 
 from qsops import config, public_url
 from qsops.clock import Clock, SystemClock
@@ -27,7 +28,7 @@ from qsops.config.vendor import REGION_HOSTS
 from qsops.errors import SettingsError, SignatureRefused
 from qsops.models import Headers, KeyPair
 from qsops.signing import verify
-from qsops.wire.delivery import DeliveryFacts, parse_delivery_headers
+from qsops.wire.delivery import DeliveryFacts, parse_raw_delivery_headers
 
 try:
     from fastapi import HTTPException, Request
@@ -55,6 +56,8 @@ BODY_PATIENCE_S: Final = 30.0
 CLOCK_TOLERANCE_S: Final = 5.0
 COMPRESSED: Final = "Content-Encoding must be identity: what is signed are the bytes as they are sent"
 
+#: As ASGI has them: bytes, the names in lower case.
+RawHeaders = Sequence[tuple[bytes, bytes]]
 #: From ``Upstash-Region``, such as ``EU-CENTRAL-1``, to the keys that sign there.
 KeyChoice = Callable[[str | None], KeyPair]
 
@@ -69,22 +72,30 @@ class BodyCompressed(ValueError):
     """A body that is not as it was signed; none of it was read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(msgspec.Struct, frozen=True):
     """One delivery whose signature holds. ``message_id`` is the same for each attempt: use it as an idempotency key.
 
-    ``retried`` is 0 at the first attempt. ``url`` is what was signed for, ``headers`` are as they came.
+    ``retried`` is 0 at the first attempt. ``url`` is what was signed for. ``raw_headers`` are as the server had them.
     """
 
     message_id: str | None
     retried: int
     url: str
-    body: bytes = field(repr=False)
-    headers: Headers = field(default=(), repr=False)
+    body: bytes
+    raw_headers: RawHeaders = ()
     schedule_id: str | None = None
     url_group: str | None = None
     caller_ip: str | None = None
     region: str | None = None
+
+    def __repr__(self) -> str:
+        """Without what a person wrote, and without the signature."""
+        return f"Delivery(message_id={self.message_id!r}, retried={self.retried}, url={self.url!r})"
+
+    @property
+    def headers(self) -> Headers:
+        """The headers as text, in their order."""
+        return headers_from_wire(self.raw_headers)
 
     def json(self) -> Any:
         """The body as JSON. :raises ValueError: when it is none; answer 489, since no retry will mend it."""
@@ -102,12 +113,12 @@ class Verifier:
         self._clock = clock
         self._tolerance_s = tolerance_s
 
-    def verify(self, headers: Headers, body: bytes, *urls: str) -> Delivery:
+    def verify(self, raw_headers: RawHeaders, body: bytes, *urls: str) -> Delivery:
         """The delivery that arrived at one of ``urls``, all of them names of the same place.
 
         :raises SignatureRefused: naming the first check that failed.
         """
-        facts = parse_delivery_headers(headers)
+        facts = parse_raw_delivery_headers(raw_headers)
         if facts.several_signatures:
             raise SignatureRefused("malformed", "several Upstash-Signature headers: which one holds cannot be told")
         url = self._verified_url(facts, body, urls)
@@ -116,7 +127,7 @@ class Verifier:
             facts.retried,
             url,
             body,
-            headers,
+            raw_headers,
             facts.schedule_id,
             facts.url_group,
             facts.caller_ip,
@@ -162,7 +173,7 @@ def verified(
     async def delivery(request: Request) -> Delivery:
         body = await _body(request, body_limit, body_patience_s)
         try:
-            return verifier.verify(headers_of(request), body, *_urls(base, request))
+            return verifier.verify(request.headers.raw, body, *_urls(base, request))
         except SignatureRefused as refused:
             _log.warning("delivery refused: %s: %s", refused.cause, refused)
             raise HTTPException(401, f"signature refused: {refused.cause}") from refused
@@ -187,11 +198,6 @@ async def read_body(request: Request, limit: int) -> bytes:
         if len(body) > limit:
             raise BodyTooLarge(f"the body is over {limit} bytes")
     return bytes(body)
-
-
-def headers_of(request: Request) -> Headers:
-    """The headers of a request as they came."""
-    return headers_from_wire(request.headers.raw)
 
 
 async def _body(request: Request, limit: int, patience_s: float) -> bytes:

@@ -38,6 +38,11 @@ class Answer(Response):
         length = b"%d" % len(self.body)
         self.raw_headers = [(b"content-length", length), (b"content-type", b"application/json"), *headers]
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # The list is a copy, since whoever stands between may add to it.
+        await send({"type": "http.response.start", "status": self.status_code, "headers": [*self.raw_headers]})
+        await send({"type": "http.response.body", "body": self.body})
+
 
 def refusal(status: int, error: str) -> Answer:
     """``{"error": …}``, as QStash itself spells it."""

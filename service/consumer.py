@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 from fastapi import APIRouter, Request, Response
 
 from qsops import receive
@@ -72,10 +73,12 @@ class Consumer:
     async def consume(self, delivery: receive.Delivery) -> Response:
         """The answer to ``delivery``; one log line, whatever happens."""
         started_s = self._clock.monotonic_s()
-        with self._tracing.continued("qsops.delivery", delivery.headers) as span:
-            event, outcome = await self._decode_and_process(delivery)
-            if self._tracing.enabled:
+        if self._tracing.enabled:
+            with self._tracing.continued("qsops.delivery", delivery.headers) as span:
+                event, outcome = await self._decode_and_process(delivery)
                 _tell(span, delivery, event, outcome)
+        else:
+            event, outcome = await self._decode_and_process(delivery)
         self._tally.delivered(outcome.word)
         log.line(
             "delivery",
@@ -141,7 +144,9 @@ class Consumer:
 
     def _travelling(self, collected: Sequence[Outgoing]) -> list[Outgoing]:
         carried = self._tracing.carried()
-        return [replace(one, publish=follow_up(one.publish, self._settings, carried)) for one in collected]
+        return [
+            msgspec.structs.replace(one, publish=follow_up(one.publish, self._settings, carried)) for one in collected
+        ]
 
     def _later(
         self,

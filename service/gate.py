@@ -9,8 +9,8 @@ from fastapi import Request, Response
 from qsops.clock import Clock
 from qsops.errors import SignatureRefused
 from qsops.models import KeyPair
-from qsops.receive import BODY_LIMIT, Delivery, Verifier, headers_of
-from qsops.wire.http import header
+from qsops.receive import BODY_LIMIT, Delivery, Verifier
+from qsops.wire.delivery import parse_raw_delivery_headers
 from service import log
 from service.answers import refusal
 from service.body import read_body
@@ -39,11 +39,11 @@ class Gate:
         :raises BodyRefused: before the signature is looked at.
         """
         body = await read_body(request, BODY_LIMIT)
-        headers = headers_of(request)
+        raw_headers = request.scope["headers"]
         try:
-            return self._verifier.verify(headers, body, self._base_url + path)
+            return self._verifier.verify(raw_headers, body, self._base_url + path)
         except SignatureRefused as refused:
-            message_id = header(headers, "upstash-message-id")
+            message_id = parse_raw_delivery_headers(raw_headers).message_id
             self._tally.refuse(Refusal(self._clock.now_ms(), path, refused.cause, str(refused), message_id))
             log.fault("refused", route=path, cause=refused.cause, message_id=message_id)
             return refusal(401, SIGNATURE_REFUSED.format(cause=refused.cause))

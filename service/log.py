@@ -14,11 +14,14 @@ import sys
 from collections import deque
 from typing import Any, Final, TextIO
 
+import msgspec
+
 __all__ = ["LOGGER", "fault", "line", "to_stdout"]
 
 LOGGER: Final = logging.getLogger("service")
 
-_ENCODE: Final = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+_ENCODE: Final = msgspec.json.Encoder().encode
+_ESCAPE: Final = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
 def line(what: str, **fields: Any) -> None:
@@ -77,8 +80,8 @@ class _Stdout(logging.Handler):
 
 
 def _json(what: str, fields: dict[str, Any]) -> str:
-    present: dict[str, Any] = {"log": what}
-    for name, value in fields.items():
-        if value is not None:
-            present[name] = value
-    return _ENCODE(present)
+    present = {"log": what} | {name: value for name, value in fields.items() if value is not None}
+    try:
+        return _ENCODE(present).decode("ascii")
+    except UnicodeError:  # the stream may be of any encoding, so nothing but ASCII goes into it
+        return _ESCAPE(present)

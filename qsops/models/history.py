@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from qsops.models.messages import FlowControl, Headers
 
 __all__ = ["CallbackReport", "LedgerEntry", "LogEntry", "State"]
@@ -81,8 +83,7 @@ class CallbackReport:
     caller_ip: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerEntry:
+class LedgerEntry(msgspec.Struct, frozen=True):
     """What a service says of one event: when it was received, published and processed, and as which message.
 
     ``state`` is queued (in the outbox), published, parked (refused for good), processed, or dead.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Final
 
+import msgspec
+
 from qsops.models import Headers, Message
+from qsops.wire.header_text import from_wire
 from qsops.wire.runs import RUN_PREFIX
 
 __all__ = [
@@ -16,10 +19,12 @@ __all__ = [
     "DeliveryFacts",
     "delivery_headers",
     "parse_delivery_headers",
+    "parse_raw_delivery_headers",
 ]
 
 USER_AGENT: Final = "Upstash-QStash"
 SIGNATURE_HEADER: Final = "Upstash-Signature"
+_SIGNATURE: Final = SIGNATURE_HEADER.lower()
 #: A destination answers 489 with this header when no retry can mend it.
 NON_RETRYABLE_STATUS: Final = 489
 NON_RETRYABLE_HEADER: Final = "Upstash-NonRetryable-Error"
@@ -79,8 +84,7 @@ def _forwarded(headers: Headers) -> Headers:
     return (*kept,) if "user-agent" in names else (*kept, ("User-Agent", USER_AGENT))
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryFacts:
+class DeliveryFacts(msgspec.Struct, frozen=True):
     """What QStash says of a delivery. ``retried`` is 0 where the header is missing or malformed."""
 
     message_id: str | None
@@ -89,16 +93,36 @@ class DeliveryFacts:
     url_group: str | None = None
     caller_ip: str | None = None
     region: str | None = None
-    signature: str | None = field(default=None, repr=False)
+    signature: str | None = None
     several_signatures: bool = False
+
+    def __repr__(self) -> str:
+        """Without the signature: whoever has it can replay the delivery while it is fresh."""
+        return f"DeliveryFacts(message_id={self.message_id!r}, retried={self.retried})"
 
 
 def parse_delivery_headers(headers: Headers) -> DeliveryFacts:
     """The opposite of :func:`delivery_headers`; trust it only once the signature holds. Nothing in them raises."""
     # Backwards, so that of several the first stays.
     first = {name.lower(): value for name, value in reversed(headers)}
-    told = first.get
-    retried = told("upstash-retried", "0")
+    several = len(first) < len(headers) and sum(name.lower() == _SIGNATURE for name, _ in headers) > 1
+    return _facts(first.get, several)
+
+
+def parse_raw_delivery_headers(raw: Sequence[tuple[bytes, bytes]]) -> DeliveryFacts:
+    """As :func:`parse_delivery_headers`, for headers as ASGI has them: bytes, the names in lower case."""
+    first = dict(reversed(raw))
+
+    def told(name: str) -> str | None:
+        value = first.get(name.encode())
+        return None if value is None else from_wire(value)
+
+    several = len(first) < len(raw) and sum(name == _SIGNATURE.encode() for name, _ in raw) > 1
+    return _facts(told, several)
+
+
+def _facts(told: Callable[[str], str | None], several_signatures: bool) -> DeliveryFacts:
+    retried = told("upstash-retried") or "0"
     return DeliveryFacts(
         told("upstash-message-id"),
         int(retried) if retried.isascii() and retried.isdigit() and len(retried) < 10 else 0,
@@ -106,6 +130,6 @@ def parse_delivery_headers(headers: Headers) -> DeliveryFacts:
         told("upstash-topic-name"),
         told("upstash-caller-ip"),
         told("upstash-region"),
-        told("upstash-signature"),
-        len(first) < len(headers) and sum(name.lower() == "upstash-signature" for name, _ in headers) > 1,
+        told(_SIGNATURE),
+        several_signatures,
     )

@@ -6,8 +6,9 @@ fields of :class:`~qsops.models.LedgerEntry`, absent instead of null; the cursor
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any, Final
+
+import msgspec
 
 from qsops.errors import Corrupt
 from qsops.models import LedgerEntry, Page
@@ -16,7 +17,7 @@ __all__ = ["LEDGER_PATH", "ledger_entry_json", "ledger_json", "parse_ledger", "p
 
 LEDGER_PATH: Final = "/api/internal/ledger"
 
-_NAMES: Final = tuple(field.name for field in fields(LedgerEntry))
+_NAMES: Final = tuple(field.name for field in msgspec.structs.fields(LedgerEntry))
 _REQUIRED: Final = ("event_id", "kind", "account", "state", "received_at_ms")
 _NUMBERS: Final = frozenset({"received_at_ms", "published_at_ms", "processed_at_ms", "deliveries"})
 

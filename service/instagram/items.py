@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
+
+import msgspec
 
 from service.instagram.fields import integer, obj, text
 from service.instagram.identity import mid_of
@@ -25,16 +26,14 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Attachment:
+class Attachment(msgspec.Struct, frozen=True):
     """``type`` as Meta names it (image, share, story_mention, …); ephemeral ones have no ``url``."""
 
     type: str
     url: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DirectMessage:
+class DirectMessage(msgspec.Struct, frozen=True):
     """A message, or with ``is_echo`` one of ours. ``person`` is the other side's IGSID either way."""
 
     mid: str
@@ -48,16 +47,14 @@ class DirectMessage:
     is_unsupported: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Unsend:
+class Unsend(msgspec.Struct, frozen=True):
     """The message ``mid`` was taken back: its text must go."""
 
     mid: str
     person: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(msgspec.Struct, frozen=True):
     """The message ``mid`` now says ``text``; the highest ``num_edit`` holds."""
 
     mid: str
@@ -66,8 +63,7 @@ class Edit:
     num_edit: int
 
 
-@dataclass(frozen=True, slots=True)
-class Reaction:
+class Reaction(msgspec.Struct, frozen=True):
     """``sender`` reacts to ``mid``, or takes the reaction back: then ``emoji`` is None."""
 
     mid: str
@@ -77,16 +73,14 @@ class Reaction:
     emoji: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(msgspec.Struct, frozen=True):
     """``person`` has seen everything up to ``mid``; None where Meta did not say who."""
 
     mid: str
     person: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Postback:
+class Postback(msgspec.Struct, frozen=True):
     """A button of ours was pressed."""
 
     mid: str | None
@@ -95,8 +89,7 @@ class Postback:
     payload: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Comment:
+class Comment(msgspec.Struct, frozen=True):
     """A comment on a post, or on a live video."""
 
     comment_id: str
@@ -108,8 +101,7 @@ class Comment:
     text: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Other:
+class Other(msgspec.Struct, frozen=True):
     """Referrals, opt-ins, hand-overs, mentions, insights, and what is not known yet: as it came."""
 
     payload: Mapping[str, Any]

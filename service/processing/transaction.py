@@ -6,8 +6,9 @@ import asyncio
 import hashlib
 import json as json_codec
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
+
+import msgspec
 
 from qsops.errors import Rejected
 from qsops.models import Publish
@@ -26,8 +27,7 @@ def deduplication_id(identity: str) -> str:
     return hashlib.sha256(identity.encode()).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(msgspec.Struct, frozen=True):
     """The attempt that runs a handler. ``retried`` is 0 at the first; after ``timeout_s`` QStash gives up on it.
 
     ``retries`` is how often what the handler publishes is tried again, unless it says otherwise.

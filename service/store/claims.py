@@ -21,10 +21,10 @@ __all__ = ["COLUMNS", "UNLESS_CLAIMED", "batches", "commit", "commit_all", "prun
 COLUMNS: Final = (*ledger.COLUMNS, "claimed_at_ms")
 #: What the insert of an entry that claims its event does where there is one.
 UNLESS_CLAIMED: Final = f"{ledger.MERGE}, claimed_at_ms = excluded.claimed_at_ms where events.claimed_at_ms is null"
-_INSERT: Final = (
-    f"insert into events ({', '.join(COLUMNS)}) values ({', '.join(f':{name}' for name in COLUMNS)}) {UNLESS_CLAIMED}"
-)
-_CLAIM: Final = f"{_INSERT} returning 1"
+_INSERT: Final = f"insert into events ({', '.join(COLUMNS)}) values ({{values}}) {UNLESS_CLAIMED}"
+_CLAIM: Final = _INSERT.format(values=", ".join(f":{name}" for name in COLUMNS)) + " returning 1"
+# In its own order: a value costs a third of one that is looked up by its name.
+_CLAIM_EACH: Final = _INSERT.format(values=", ".join("?" for _ in COLUMNS))
 _CLAIMED: Final = (
     "select event_id from events "
     "where event_id in (select value from json_each(:event_ids)) and claimed_at_ms is not null"
@@ -64,7 +64,7 @@ def commit_all(group: Sequence[tuple[Effects, int]]) -> Steps[list[bool]]:
     taken = {event_id for (event_id,) in (yield Statement(_CLAIMED, {"event_ids": asked}))}
     claimed: list[bool] = []
     fresh: list[Effects] = []
-    rows: list[dict[str, Any]] = []
+    rows: list[tuple[Any, ...]] = []
     again: list[str] = []
     for effects, now_ms in group:
         event_id = effects.entry.event_id
@@ -74,8 +74,8 @@ def commit_all(group: Sequence[tuple[Effects, int]]) -> Steps[list[bool]]:
         else:
             taken.add(event_id)  # of two in one group the first has it
             fresh.append(effects)
-            rows.append(row(effects.entry, now_ms))
-    yield Many(_INSERT, rows)
+            rows.append((*_values(effects.entry), now_ms))
+    yield Many(_CLAIM_EACH, rows)
     yield from ledger.record_again(again)
     yield from batches(fresh)
     now_ms = max(at_ms for _, at_ms in group)

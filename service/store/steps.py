@@ -6,7 +6,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from service.store.values import Parameters, Statement
+from service.store.values import Statement
 
 __all__ = ["Many", "Rows", "Steps"]
 
@@ -16,10 +16,13 @@ Rows = Sequence[Sequence[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Many:
-    """One statement with each of ``rows`` in turn. It is answered without rows."""
+    """One statement with each of ``rows`` in turn: parameters by name. It is answered without rows.
+
+    Where it is known that SQLite runs it, they may be values in their order, for a statement with ``?``.
+    """
 
     sql: str
-    rows: Sequence[Parameters]
+    rows: Sequence[Any]
 
 
 #: All within one transaction; what it returns is the verb's answer.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from qsops.models import LedgerEntry, Publish
 
@@ -31,16 +33,14 @@ Parameters = Mapping[str, Any]
 Row = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(msgspec.Struct, frozen=True):
     """SQL with named parameters (``:name``)."""
 
     sql: str
-    parameters: Parameters = field(default_factory=dict)
+    parameters: Parameters = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(msgspec.Struct, frozen=True):
     """A message that is still to be published. Its deduplication id is its identity here, too.
 
     ``event_id`` is set where the message *is* the event, not something that its processing sends. ``reason`` says why
@@ -111,8 +111,7 @@ class Backlog:
     due_at_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Effects:
+class Effects(msgspec.Struct, frozen=True):
     """What processing one event leaves behind. ``entry`` is the event as the ledger will have it."""
 
     entry: LedgerEntry

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+import msgspec
 from fastapi import FastAPI
 
 from qsops import signing
@@ -141,7 +142,7 @@ def event_of(name: str, mid: str, at_ms: int, **changes: Any) -> Event:
     from service.webhook import events_of
 
     (event,) = events_of(json.dumps(sample(name, mid=mid, at_ms=at_ms)).encode(), at_ms)
-    return replace(event, **changes)
+    return msgspec.structs.replace(event, **changes)
 
 
 def make_rig(clock: ManualClock | None = None, store: Store | None = None, **settings: Any) -> Rig:

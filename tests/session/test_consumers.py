@@ -1,7 +1,7 @@
 import json
 from collections.abc import Callable
-from dataclasses import replace
 
+import msgspec
 import pytest
 
 import qsops
@@ -80,7 +80,7 @@ def test_a_mounted_service_tells_the_trace():
         assert scope["type"] == "http"
         headers = [(b"content-type", b"application/json")]
         asked = scope["path"] == LEDGER_PATH and (b"authorization", b"Bearer internal-token") in scope["headers"]
-        entry = replace(ENTRY, message_id=sent.message_id)
+        entry = msgspec.structs.replace(ENTRY, message_id=sent.message_id)
         body = json.dumps({"events": [ledger_entry_json(entry)]} if asked else {})
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body.encode()})
