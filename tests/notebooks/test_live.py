@@ -1,6 +1,5 @@
 import json
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,11 +9,13 @@ from typing import Any, Final
 
 import nbformat
 import pytest
+from typer.testing import CliRunner
 
+from qsops.cli.app import app
 from qsops.config import DEV_USERS, Target
 from qsops.session import Session
 from qsops.session.wiring import wire
-from tests.notebooks.committed import BOUND_S, NAMES, NOTEBOOKS, PROJECT, environment, execute, read
+from tests.notebooks.committed import NAMES, NOTEBOOKS, PROJECT, execute, read
 from tests.standins.processes import ChildProcess
 
 LIVE: Final = [name for name in NAMES if read(name).metadata["qsops"]["live"] in ("yes", "read-only")]
@@ -66,15 +67,13 @@ def account(new_account: Account, tmp_path: Path) -> Account:
     return new_account
 
 
-def copied(name: str, account: Account, folder: Path) -> Path:
+def copied(name: str, account: Account, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """What ``qsops notebooks copy`` makes of the notebook ``name`` in a checkout in ``folder``."""
     (folder / "qsops.toml").touch()
     copytree(NOTEBOOKS, folder / "notebooks", ignore=ignore_patterns(".ipynb_checkpoints"))
-    command = [sys.executable, "-m", "qsops", "--target", "env", "notebooks", "copy", name]
-    done = subprocess.run(
-        command, cwd=folder, env=environment(**account.settings), capture_output=True, text=True, timeout=BOUND_S
-    )
-    assert done.returncode == 0, done.stderr
+    monkeypatch.chdir(folder)
+    done = CliRunner().invoke(app, ["--target", "env", "notebooks", "copy", name], env=account.settings)
+    assert done.exit_code == 0, done.stderr
     return Path(done.stdout.strip())
 
 
@@ -106,16 +105,20 @@ def assert_it_ran_on(account: Account, notebook: Any) -> None:
 
 
 @pytest.mark.parametrize("name", LIVE)
-def test_a_live_notebook_runs_on_a_real_clock(name: str, account: Account, tmp_path: Path):
+def test_a_live_notebook_runs_on_a_real_clock(
+    name: str, account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     """What says it may run live does so, as its user would do it: copied, cleared, pointed at an account, run."""
-    path = copied(name, account, tmp_path)
+    path = copied(name, account, tmp_path, monkeypatch)
     copy = nbformat.read(path, as_version=4)
     assert [cell for cell in code(copy) if cell.outputs or cell.execution_count is not None] == []
     assert re.match("""TARGET = ['"]env['"]""", code(copy)[0].source)
     assert_it_ran_on(account, executed(path, account))
 
 
-def test_the_first_notebook_runs_on_an_account_without_a_past(new_account: Account, tmp_path: Path):
+def test_the_first_notebook_runs_on_an_account_without_a_past(
+    new_account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     """Who starts with an empty account sees empty frames, and no error."""
-    path = copied("00_start_here", new_account, tmp_path)
+    path = copied("00_start_here", new_account, tmp_path, monkeypatch)
     assert_it_ran_on(new_account, executed(path, new_account))
