@@ -21,6 +21,8 @@ from qsops.archive.store import File, Part, Snapshot, Store
 
 __all__ = ["derive"]
 
+#: Arrow's name for where a row comes from.
+_FILE: Final = "__filename"
 _ORDER: Final[Mapping[str, list[tuple[str, str]]]] = {
     ATTEMPTS.name: [(name, "ascending") for name in ("message_id", "attempt", "started_ms", "ended_ms")],
     MESSAGES.name: [("message_id", "ascending")],
@@ -69,16 +71,15 @@ def _finished(
 
     They were finished before; mostly what came since, such as a CANCELED, changes nothing.
     """
-    if not len(again):
+    if not len(again) or not before.files:
         return [], [Part(rows, open=False)]
     of_them = pc.field("message_id").isin(again)
-    columns = {name: pc.field(name) for name in layout.schema.names} | {"file": pc.field("__filename")}
-    found = store.dataset(before).to_table(columns=columns, filter=of_them)
+    found = store.dataset(before).to_table(columns=[*layout.schema.names, _FILE], filter=of_them)
     order = _ORDER[layout.name]
     was, becomes = (table.select(layout.schema.names).sort_by(order) for table in (found, rows.filter(of_them)))
     if was.combine_chunks().equals(becomes.combine_chunks()):
         return [], [Part(rows.filter(~of_them), open=False)]
-    names = found["file"].unique().to_pylist()
+    names = found[_FILE].unique().to_pylist()
     stale = [file for file in before.files if any(name.endswith(file.path) for name in names)]
     others = [store.dataset(replace(before, files=(file,))).to_table(filter=~of_them) for file in stale]
     return stale, [Part(one, open=False) for one in (*others, rows)]

@@ -98,7 +98,7 @@ def _new(store: Store, state: State, rows: pa.Table) -> pa.Table:
     ids = grown(new, held)
     if not len(ids):
         return new
-    return refined(new, rows, logs.to_table(filter=within & pc.field("message_id").isin(ids.combine_chunks())))
+    return refined(new, rows, logs.to_table(filter=within & pc.field("message_id").isin(ids)))
 
 
 def _held_malformed(store: Store, state: State, pulled: Pulled) -> pa.Table:

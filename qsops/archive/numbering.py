@@ -41,13 +41,15 @@ def fresh(pulled: pa.Table, held: pa.Table) -> pa.Table:
         return pulled
     keys = pulled.select(KEY).append_column("row", pa.array(np.arange(pulled.num_rows)))
     missing = keys.join(held.select(KEY), keys=list(KEY), join_type="left anti")["row"]
-    return pulled.take(pc.array_sort(missing.combine_chunks()))
+    return pulled.take(missing.take(pc.sort_indices(missing)))
 
 
 def grown(new: pa.Table, held: pa.Table) -> pa.Array:
     """The ids of messages of which ``new`` has an entry that equals one of ``held`` in message, time and state."""
     more = new.filter(pc.field("seq") > 0).select(_GROUP)
-    return more.join(held.select(_GROUP), keys=list(_GROUP), join_type="left semi")["message_id"].unique()
+    return (
+        more.join(held.select(_GROUP), keys=list(_GROUP), join_type="left semi")["message_id"].combine_chunks().unique()
+    )
 
 
 def refined(new: pa.Table, pulled: pa.Table, held: pa.Table) -> pa.Table:

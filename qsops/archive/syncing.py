@@ -25,7 +25,7 @@ RETENTION_MS: Final = 3 * 86_400_000
 
 @dataclass(frozen=True, slots=True)
 class SyncReport:
-    """What a sync did: the range it looked at, entries pulled, new, and kept aside as malformed, in how many windows.
+    """What a sync did: from when to when it pulled, in how many windows; entries it met, took in, and kept aside.
 
     ``forgotten`` are the parts of the range that QStash no longer remembers and the archive has not. ``commit`` is the
     number of the last commit it made.
@@ -76,28 +76,37 @@ def sync(
             f"QStash remembers nothing before {utc(remembered_ms):%Y-%m-%d %H:%M:%S} UTC: a range up to "
             f"{utc(until_ms):%Y-%m-%d %H:%M:%S} is outside of its retention, and nothing was pulled"
         )
-    done = [
-        merge(store, clock, kind, pulled, span, source.heads)
+    lacking = [
+        (max(first_ms, remembered_ms), last_ms)
         for first_ms, last_ms in wanted(covered, since_ms, until_ms, lateness_ms)
         if last_ms >= remembered_ms
-        for span, pulled in pulled_spans(source, (max(first_ms, remembered_ms), last_ms), most)
     ]
-    return _report(since_ms, until_ms, done, lost)
+    done = [
+        merge(store, clock, kind, pulled, window, source.heads)
+        for span in lacking
+        for window, pulled in pulled_spans(source, span, most)
+    ]
+    return _report(lacking[0][0] if lacking else until_ms, until_ms, done, lost)
 
 
 def pulled_spans(source: Source, span: Span, most: int = MOST) -> Iterator[tuple[Span, Pulled]]:
-    """``span`` in windows of whole milliseconds with at most about ``most`` entries each, oldest first."""
-    at_ms, width_ms = span[0], FIRST_MS
+    """``span`` in windows of whole milliseconds with at most about ``most`` entries each, oldest first.
+
+    A stretch without entries belongs to the window that follows it.
+    """
+    at_ms, begun_ms, width_ms = span[0], span[0], FIRST_MS
     while at_ms <= span[1]:
         window = (at_ms, min(at_ms + width_ms - 1, span[1]))
+        width_ms = window[1] - window[0] + 1
         try:
-            pulled = source.entries(window, None if window[0] == window[1] else most)
+            pulled = source.entries(window, None if width_ms == 1 else most)
         except TooMany:
-            width_ms = narrower(window[1] - window[0] + 1)
+            width_ms = narrower(width_ms)
             continue
-        yield window, pulled
-        at_ms = window[1] + 1
-        width_ms = wider(window[1] - window[0] + 1, pulled.entries.num_rows)
+        if pulled.entries.num_rows or pulled.malformed or window[1] == span[1]:
+            yield (begun_ms, window[1]), pulled
+            begun_ms = window[1] + 1
+        at_ms, width_ms = window[1] + 1, wider(width_ms, pulled.entries.num_rows)
 
 
 def _lost(lacking: tuple[Span, ...], remembered_ms: int) -> tuple[Span, ...]:
