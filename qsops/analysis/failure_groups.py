@@ -59,8 +59,12 @@ def _each_message(attempts: Any) -> Any:
     """The failed attempts of each message in each group as one row, with its ``place`` in the group, from 0."""
     failed = failed_attempts(attempts)
     failed = failed.mutate(error=failed.error_fingerprint, body=failed.body_fingerprint)
-    each = failed.group_by([*_KEYS, "url", "message_id"]).agg(
-        attempts=ibis._.count(), saved=failed.saved.max(), first_ms=failed.ended_ms.min(), last_ms=failed.ended_ms.max()
+    each = failed.group_by([*_KEYS, "message_id"]).agg(
+        url=failed.url.min(),
+        attempts=ibis._.count(),
+        saved=failed.saved.max(),
+        first_ms=failed.ended_ms.min(),
+        last_ms=failed.ended_ms.max(),
     )
     in_order = ibis.window(group_by=_KEYS, order_by=[each.first_ms, each.message_id])
     return each.mutate(place=ibis.row_number().over(in_order))

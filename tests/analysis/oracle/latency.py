@@ -1,26 +1,30 @@
-"""How long delivery takes, over time."""
+"""How long delivery takes, or an attempt."""
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 __all__ = ["latency"]
 
 
-def latency(messages: pd.DataFrame, every: str = "1min") -> pd.DataFrame:
-    """Time from creation to delivery by time of creation: ``created_at, messages, p50_s, p90_s, max_s``.
-
-    ``every`` is the width of a bucket as pandas spells it (``1min``, ``1h``). Only delivered messages whose creation is
-    known count; percentiles are interpolated, seconds to three decimals. A bucket without messages has no row.
-    """
-    delivered = messages[messages["time_to_deliver_ms"].notna() & messages["created_at"].notna()]
-    seconds = delivered["time_to_deliver_ms"].astype("float64") / 1000
-    groups = seconds.groupby(delivered["created_at"].dt.floor(every))
-    return pd.DataFrame(
-        {
-            "messages": groups.size().astype("Int64"),
-            "p50_s": groups.quantile(0.5).round(3),
-            "p90_s": groups.quantile(0.9).round(3),
-            "max_s": groups.max().round(3),
-        }
-    ).reset_index()
+def latency(rows: pd.DataFrame, every: str | None = None, *, by: str | None = None) -> pd.DataFrame:
+    """Percentiles of each bucket, value or both, one group after the other."""
+    of_messages = "time_to_deliver_ms" in rows
+    took, time, unit = (
+        ("time_to_deliver_ms", "created_at", "messages") if of_messages else ("duration_ms", "started_at", "attempts")
+    )
+    every = "1min" if every is None and by is None else every
+    known = rows[rows[took].notna() & rows[time].notna()]
+    keys = []
+    if every is not None:
+        known = known.assign(**{time: known[time].dt.floor(every)})
+        keys.append(time)
+    if by is not None:
+        keys.append(by)
+    found = []
+    for values, group in known.groupby(keys, dropna=False, sort=True):
+        seconds = group[took].to_numpy(dtype=float) / 1000
+        shares = {f"p{share}_s": round(float(np.percentile(seconds, share)), 3) for share in (50, 90, 95, 99)}
+        found.append({**dict(zip(keys, values, strict=True)), unit: len(group), **shares, "max_s": seconds.max()})
+    return pd.DataFrame(found, columns=[*keys, unit, "p50_s", "p90_s", "p95_s", "p99_s", "max_s"])

