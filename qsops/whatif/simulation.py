@@ -1,0 +1,86 @@
+"""From frames to drawn histories, and from these to what a policy would have made of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+import numpy as np
+
+from qsops.errors import SettingsError
+from qsops.whatif.answers import Answers
+from qsops.whatif.columns import Array
+from qsops.whatif.evidence import evidence_of
+from qsops.whatif.gate import replay_gated
+from qsops.whatif.health import draw_health
+from qsops.whatif.measures import measured, recorded
+from qsops.whatif.policy import Policy
+from qsops.whatif.prefix import prefix_of
+from qsops.whatif.record import Past, past_of
+from qsops.whatif.recoveries import Recoveries, recoveries_of
+from qsops.whatif.replay import OPEN_LIMIT, Destination, replay
+
+__all__ = ["DRAWS", "DRAWS_LIMIT", "Histories"]
+
+DRAWS: Final = 200
+DRAWS_LIMIT: Final = 5_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Histories:
+    """``draws`` possible histories of all destinations of a record; policies that are replayed over the same ones
+    differ by themselves alone."""
+
+    past: Past
+    destinations: tuple[Destination, ...]
+    recoveries: tuple[Recoveries, ...]
+    draws: int
+    seed: int
+
+    @classmethod
+    def of(
+        cls, attempts: Any, messages: Any, *, published: Policy | None = None, draws: int = DRAWS, seed: int = 0
+    ) -> Self:
+        """The histories behind frames or Ibis tables of attempts and messages.
+
+        ``published`` is the policy of the record, by which waits are told that the destination asked for; else the
+        most frequent waits are taken for it.
+
+        :raises SettingsError: too few or too many draws, no attempts, or no message that can be replayed.
+        """
+        if not 1 <= draws <= DRAWS_LIMIT:
+            raise SettingsError(f"draws: {draws} is not from 1 to {DRAWS_LIMIT}")
+        past = past_of(attempts, messages, published.waits_ms if published else None)
+        destinations, recoveries = [], []
+        for number, record in enumerate(past.records):
+            evidence = evidence_of(record)
+            health = draw_health(evidence, draws, np.random.default_rng([seed, number, 0]))
+            destinations.append(Destination(record, health, Answers.of(record)))
+            recoveries.append(recoveries_of(evidence, health))
+        return cls(past, tuple(destinations), tuple(recoveries), draws, seed)
+
+    def under(self, policy: Policy, *, only: int | None = None) -> dict[str, Array]:
+        """What ``policy`` comes to in each draw, by :data:`qsops.whatif.measures.QUANTITIES`.
+
+        Over all destinations, or ``only`` the one of that number.
+        """
+        run = replay_gated if policy.gated else replay
+        chosen = self._chosen(only)
+        replayed = [
+            run(self.destinations[number], policy, self.draws, np.random.default_rng([self.seed, number, 1]))
+            for number in chosen
+        ]
+        return measured(replayed, [self.recoveries[number] for number in chosen], self.draws)
+
+    def as_recorded(self, *, only: int | None = None) -> dict[str, Array]:
+        """What really happened, measured alike; it differs between draws only in when outages ended."""
+        chosen = self._chosen(only)
+        found = [recorded(self.past.records[number]) for number in chosen]
+        return measured(found, [self.recoveries[number] for number in chosen], self.draws)
+
+    def is_sampled(self, number: int, policy: Policy) -> bool:
+        """Whether a destination has so many messages that only a part of them is replayed under ``policy``."""
+        return not policy.gated and len(prefix_of(self.past.records[number], policy).open) > OPEN_LIMIT
+
+    def _chosen(self, only: int | None) -> list[int]:
+        return [*range(len(self.destinations))] if only is None else [only]
