@@ -23,22 +23,17 @@ def open_files(files: Sequence[str], schema: pa.Schema, chosen: Choice | None = 
     engine = choice() if chosen is None else chosen
     if engine.engine == "spark":
         return _in_spark(spark_connection(engine.master), files, schema)
-    return _in_duckdb(duckdb_connection(), files, schema)
+    if not files:
+        import ibis
 
-
-def _in_duckdb(connection: Any, files: Sequence[str], schema: pa.Schema) -> Any:
-    found = connection.read_parquet(list(files)) if files else connection.create_table(_name(), schema.empty_table())
-    return found.select(*schema.names)
+        return ibis.memtable(schema.empty_table())
+    return duckdb_connection().read_parquet(list(files)).select(*schema.names)
 
 
 def _in_spark(connection: Any, files: Sequence[str], schema: pa.Schema) -> Any:
-    session, name = connection._session, _name()
+    from ibis.util import gen_name
+
+    session, name = connection._session, gen_name("qsops")
     rows = session.read.parquet(*files) if files else session.createDataFrame(schema.empty_table())
     rows.select(*schema.names).createOrReplaceTempView(name)
     return connection.table(name)
-
-
-def _name() -> str:
-    from ibis.util import gen_name
-
-    return str(gen_name("qsops"))
