@@ -12,7 +12,7 @@ from qsops.archive.state import load
 from qsops.archive.store import Snapshot
 from qsops.clock import EPOCH_MS, ManualClock, SystemClock
 from qsops.errors import SettingsError
-from tests.archive.keeping import Kept, assert_same_rows, held, keeping
+from tests.archiving.keeping import Kept, assert_same_rows, held, keeping
 from tests.logserver import Log, LogServer, written
 
 HOUR_MS = 3_600_000
