@@ -137,7 +137,16 @@ def text_of(group: FailureGroup, quiet_min: int) -> str:
     """What is posted: the cause, and counts and times; no id and no word of a person's."""
     cause = group.cause.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     messages = "1 message" if group.messages == 1 else f"{group.messages} messages"
+    if group.is_parked:
+        return _text_of_parked(cause, messages, group)
     if group.passed:
         return f"Recovered: {cause}. {messages} failed; none in {quiet_min} min, and deliveries succeed."
     since = iso(utc(group.first_at_ms))
     return f"Messages fail for good: {cause}. {messages} since {since}; `qsops dlq list` shows them."
+
+
+def _text_of_parked(cause: str, messages: str, group: FailureGroup) -> str:
+    if group.passed:
+        return f"Recovered: {cause}. None is parked any more."
+    since = iso(utc(group.first_at_ms))
+    return f"Parked in the outbox: {cause}. {messages} since {since}; none is sent until a person has looked."

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from service.store import parked
 from service.store.values import Cause, FailureGroup, Statement
 
 __all__ = ["add", "group_of", "told", "untold"]
@@ -31,7 +32,7 @@ on conflict (cause) do update set
 _COLUMNS: Final = "cause, kind, messages, first_at_ms, last_at_ms, told_at_ms"
 # What has no kind (a message of a handler's own) has passed when it is quiet: nothing tells of its successes.
 _PASSED: Final = f"""
-last_at_ms <= :quiet_since_ms and (kind is null or exists (
+last_at_ms <= :quiet_since_ms and (kind is null or (kind = '{parked.KIND}' and {parked.GONE}) or exists (
     select 1 from events where events.kind = failures.kind and events.event_id in (
         select event_id from events where claimed_at_ms > failures.last_at_ms
         order by claimed_at_ms desc limit {_LATEST}
@@ -71,7 +72,8 @@ def untold(now_ms: int, until_ms: int, quiet_since_ms: int, limit: int) -> State
 def group_of(row: Sequence[Any]) -> FailureGroup:
     """A row of :func:`untold`."""
     cause, kind, messages, first_at_ms, last_at_ms, told_at_ms = row
-    return FailureGroup(cause, kind, messages, first_at_ms, last_at_ms, passed=told_at_ms is not None)
+    passed, is_parked = told_at_ms is not None, kind == parked.KIND
+    return FailureGroup(cause, kind, messages, first_at_ms, last_at_ms, passed=passed, is_parked=is_parked)
 
 
 def told(group: FailureGroup, now_ms: int) -> list[Statement]:

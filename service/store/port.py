@@ -89,7 +89,8 @@ class Store(Protocol):
     async def untold(self, now_ms: int, until_ms: int, quiet_since_ms: int, limit: int) -> list[FailureGroup]:
         """Lease, until ``until_ms``, the groups of failures that somebody is to be told of.
 
-        They are new, or have passed: none failed after ``quiet_since_ms``, and an event of the kind was processed.
+        They are new, or have passed: none failed after ``quiet_since_ms``, and an event of the kind was processed. What
+        is parked in the outbox is a group for each reason, which has passed when it is not there any more.
         """
         ...
 

@@ -131,7 +131,8 @@ class Cause:
 class FailureGroup:
     """Messages that failed for one ``cause``; ``kind`` is that of the last one's event, None if it was no event.
 
-    ``passed`` is False until somebody was told that they fail, and then means that they do no longer.
+    ``passed`` is False until somebody was told that they fail, and then means that they do no longer. Those that are
+    parked have not failed yet: they wait in the outbox, for a person.
     """
 
     cause: str
@@ -140,6 +141,7 @@ class FailureGroup:
     first_at_ms: int
     last_at_ms: int
     passed: bool
+    is_parked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final, TypeVar
 
 from qsops.models import CallbackReport, LedgerEntry, Page
-from service.store import callbacks, claims, erasure, failures, ledger, outbox
+from service.store import callbacks, claims, erasure, failures, ledger, outbox, parked
 from service.store.steps import Steps
 from service.store.values import (
     Backlog,
@@ -126,6 +126,7 @@ def _record(entries: Sequence[LedgerEntry], outgoing: Sequence[Outgoing], now_ms
 
 
 def _untold(now_ms: int, until_ms: int, quiet_since_ms: int, limit: int) -> Steps[list[FailureGroup]]:
+    yield parked.find()
     rows = yield failures.untold(now_ms, until_ms, quiet_since_ms, limit)
     return [failures.group_of(row) for row in rows]
 

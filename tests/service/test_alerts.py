@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 import pytest
 
 from qsops.clock import ManualClock, SeededIds
-from qsops.models import CallbackReport, LedgerEntry
+from qsops.models import CallbackReport, LedgerEntry, Publish
 from service.alerts import ATTEMPTS, GATHER_S, LEASE_MS, ROUND_S, Alerts, HttpPoster, text_of
 from service.causes import cause_of
-from service.store import Cause, Effects, FailureGroup, SqliteStore
+from service.store import Cause, Effects, FailureGroup, Outgoing, SqliteStore, Statement
 from service.tally import ALERTS, Tally
 from tests.service import virtual
 
@@ -59,6 +59,16 @@ class Rung:
     async def succeed(self) -> None:
         now_ms = self.clock.now_ms()
         await self.store.commit(Effects(LedgerEntry(f"e-{now_ms}", "message", "1", "processed", now_ms)), now_ms)
+
+    async def park(self, name: str, reason: str) -> None:
+        message = Publish("https://a.example", deduplication_id=name)
+        await self.store.record([], [Outgoing(message, reason=reason, parked=True)], self.clock.now_ms())
+
+    async def remove(self, name: str) -> None:
+        """As a person does."""
+        now_ms = self.clock.now_ms()
+        gone = [Statement("delete from outbox where deduplication_id = :name", {"name": name})]
+        await self.store.commit(Effects(LedgerEntry(f"p-{now_ms}", "note", "1", "processed", now_ms), gone), now_ms)
 
     async def pass_by(self, ms: int) -> None:
         await virtual.advance(self.clock, ms)
@@ -165,6 +175,39 @@ def test_what_was_not_told_is_told_by_the_next_process():
         await third.pass_by(10 * ROUND_MS)
         assert third.receiver.texts == []
         await third.alerts.aclose()
+
+    virtual.run(main)
+
+
+def test_parked_messages_are_one_post_and_another_when_they_are_gone():
+    """What waits for a person is told to one: a post for each reason, whoever parked it, and one when none is left."""
+
+    async def main(clock: ManualClock) -> None:
+        rung = Rung(clock, Receiver())
+        rung.alerts.start()
+        for number in range(3):
+            await rung.park(f"m-{number}", "rejected: destination 'Ann' is no URL")
+        await rung.park("m-large", "too_large: 3 MB")
+        await rung.pass_by(ROUND_MS)
+        assert sorted(text.split(" since")[0] for text in rung.receiver.texts) == [
+            "Parked in the outbox: QStash refuses messages for their size. 1 message",
+            "Parked in the outbox: QStash refuses messages for what they hold. 3 messages",
+        ]
+        assert not any("Ann" in text for text in rung.receiver.texts)
+        await rung.park("m-late", "rejected: another")
+        await rung.pass_by(QUIET_S * 1000 + 10 * ROUND_MS)
+        assert len(rung.receiver.texts) == 2
+        await rung.remove("m-large")
+        await rung.pass_by(2 * ROUND_MS)
+        assert rung.receiver.texts[2:] == [
+            "Recovered: QStash refuses messages for their size. None is parked any more."
+        ]
+        await rung.pass_by(10 * ROUND_MS)
+        assert len(rung.receiver.texts) == 3
+        await rung.park("m-larger", "too_large: 4 MB")
+        await rung.pass_by(2 * ROUND_MS)
+        assert rung.receiver.texts[3].startswith("Parked in the outbox: QStash refuses messages for their size")
+        await rung.alerts.aclose()
 
     virtual.run(main)
 

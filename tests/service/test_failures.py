@@ -1,7 +1,7 @@
 """Groups of failures in the store, on every database that it has."""
 
-from qsops.models import CallbackReport, LedgerEntry
-from service.store import Cause, Effects, Store
+from qsops.models import CallbackReport, LedgerEntry, Publish
+from service.store import Cause, Effects, Outgoing, Sent, Statement, Store, Unreadable
 from service.store.failures import GROUPS, OTHERS
 
 LONG_AGO, LIMIT = 0, 10
@@ -83,3 +83,37 @@ async def test_groups_are_bounded(store: Store):
     groups = await store.untold(5_000, 9_000, LONG_AGO, 1_000)
     assert len(groups) == GROUPS + 1
     assert [group.messages for group in groups if group.cause == OTHERS] == [20]
+
+
+async def park(store: Store, name: str, reason: str, now_ms: int) -> None:
+    message = Publish("https://a.example", deduplication_id=name)
+    await store.record([], [Outgoing(message, reason=reason, parked=True)], now_ms)
+
+
+async def test_what_is_parked_is_a_group_for_each_reason(store: Store):
+    """By what was refused, and not by what the refusal says; those that only wait are none of it."""
+    for number, reason in enumerate(["rejected: no URL 'x'", "rejected: other", "too_large: 9", "malformed: row 4"]):
+        await park(store, f"d-{number}", reason, 1_000 + number)
+    waiting = Outgoing(Publish("https://a.example", deduplication_id="d-w"), reason="rejected: waits all the same")
+    await store.record([], [waiting], 1_000)
+    found = await store.untold(2_000, 9_000, LONG_AGO, LIMIT)
+    assert {(group.messages, group.first_at_ms, group.last_at_ms, group.is_parked) for group in found} == {
+        (2, 1_000, 1_001, True), (1, 1_002, 1_002, True), (1, 1_003, 1_003, True)
+    }  # fmt: skip
+    assert len({group.cause for group in found}) == 3
+    assert await store.untold(2_001, 9_000, LONG_AGO, LIMIT) == []
+
+
+async def test_a_parked_group_has_passed_when_the_last_of_it_is_gone(store: Store):
+    """However long it has been quiet: as long as one is there, somebody has to look."""
+    await park(store, "d-1", "rejected: a", 1_000)
+    await park(store, "d-2", "too_large: b", 1_000)
+    for group in await store.untold(2_000, 9_000, LONG_AGO, LIMIT):
+        await store.told(group, 2_000)
+    assert await store.untold(50_000, 60_000, 50_000, LIMIT) == []
+    rows = await store.fetch(Statement("select id from outbox where deduplication_id = 'd-1'"))
+    await store.settle([(Unreadable(rows[0]["id"], None, ""), Sent("msg_1"))], 50_000)
+    (gone,) = await store.untold(50_000, 60_000, 50_000, LIMIT)
+    assert (gone.passed, gone.is_parked, gone.messages) == (True, True, 1)
+    await store.told(gone, 50_000)
+    assert await store.untold(99_000, 99_999, 99_000, LIMIT) == []
