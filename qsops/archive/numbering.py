@@ -47,9 +47,8 @@ def fresh(pulled: pa.Table, held: pa.Table) -> pa.Table:
 def grown(new: pa.Table, held: pa.Table) -> pa.Array:
     """The ids of messages of which ``new`` has an entry that equals one of ``held`` in message, time and state."""
     more = new.filter(pc.field("seq") > 0).select(_GROUP)
-    return (
-        more.join(held.select(_GROUP), keys=list(_GROUP), join_type="left semi")["message_id"].combine_chunks().unique()
-    )
+    again = more.join(held.select(_GROUP), keys=list(_GROUP), join_type="left semi")
+    return again["message_id"].combine_chunks().unique()
 
 
 def refined(new: pa.Table, pulled: pa.Table, held: pa.Table) -> pa.Table:

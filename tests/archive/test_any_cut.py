@@ -1,4 +1,4 @@
-"""Wherever windows are cut, however late entries are listed, and whoever syncs beside: the archive is what was served."""
+"""Wherever windows are cut, and however late entries are listed: the archive is what was served."""
 
 from __future__ import annotations
 

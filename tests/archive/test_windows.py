@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,7 +32,7 @@ def test_united(some: tuple[tuple[int, int], ...], others: tuple[tuple[int, int]
     found = united([*some, *others])
     milliseconds = {at for first, last in [*some, *others] for at in range(first, last + 1)}
     assert {at for first, last in found for at in range(first, last + 1)} == milliseconds
-    assert all(first > last + 1 for (_, last), (first, _) in zip(found, found[1:], strict=False))
+    assert all(first > last + 1 for (_, last), (first, _) in pairwise(found))
 
 
 @given(per_s=st.integers(1, 20_000))
