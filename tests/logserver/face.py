@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -68,6 +69,7 @@ class Face:
         self._selection = Selection(log, settings.retention_ms)
         self._now_ms = now_ms
         self._at_once = 0
+        self._asked = threading.Condition()
 
     def visible(self) -> Array:
         """A mask of the rows that are listed now."""
@@ -85,6 +87,8 @@ class Face:
 
     def answer(self, target: str, authorization: str | None) -> Answer:
         """What a request for ``target`` is answered."""
+        with self._asked:
+            self._asked.notify_all()
         fault = self.settings.faults.of(self.counts.total())
         allowed, headers = self.burst.take()
         if not allowed:
@@ -92,6 +96,11 @@ class Face:
         status, body, rows = self._status(target, authorization, allowed, fault)
         self.counts[f"{status}" if fault in (Fault.none, Fault.slow) else fault] += 1
         return Answer(status, body, headers, fault, rows)
+
+    def wait_for(self, requests: int, bound_s: float) -> bool:
+        """Wait until so many requests have come, at most ``bound_s``: whether they have."""
+        with self._asked:
+            return self._asked.wait_for(lambda: self.counts.total() >= requests, bound_s)
 
     def sent(self, answer: Answer) -> None:
         """An answer leaves, whole."""
