@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
+import qsops
 from qsops.engine.server import Server
 from tests.cli.conftest import Run
 from tests.cli.test_help import ANALYSES
 from tests.standins.loopback import Answer, LoopbackServer
 
+URL = "https://consumer.example/hook"
 #: What each verb needs beside its name.
 ARGUMENTS = {"compare": ("--at", "0s")}
 #: Verbs that have a figure.
@@ -83,6 +85,43 @@ def test_a_verb_draws_its_figure_beside_its_table(run: Run, consumer: str, proje
     assert done.exit_code == 0, done.output
     assert "success_pct" in done.stdout
     assert (project / "ladder.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.fixture
+def archive(project: Path) -> str:
+    """A folder in which the log of 30 orders and a report is kept; each fifth order needed a second attempt."""
+    with qsops.connect() as session:
+        for number in range(30):
+            session.receiver(URL, "500, 200" if number % 5 == 0 else "200")
+            session.publish(URL, json=number, label="order")
+            session.advance("1h")
+        session.receiver(URL, "489 upstash-nonretryable-error=true")
+        session.publish(URL, json="report", label="report")
+        session.settle()
+        session.archive("past").sync()
+    return "past"
+
+
+def test_an_archive_is_analysed_like_the_log(run: Run, archive: str):
+    """With --archive each verb reads it instead, and no target: there is no engine here."""
+    of = {verb: rows(run, verb, *ARGUMENTS.get(verb, ()), "--archive", archive) for verb in DRAWN}
+    assert {row["state"]: row["messages"] for row in of["outcomes"]} == {"DELIVERED": 30, "FAILED": 1}
+    assert [row["attempts"] for row in of["retries"]] == [31, 6]
+    assert {row["response_status"]: row["attempts"] for row in of["failures"]} == {500: 6, 489: 1}
+    billed = {(row["plan"], row["reading"]): row["billed"] for row in of["cost"]}
+    assert (billed["payg", "messages"], billed["payg", "attempts"]) == (31, 37)
+    some = rows(run, "outcomes", "--archive", archive, "--until", "2026-01-01T10:00", "--label", "order")
+    assert [(row["state"], row["messages"]) for row in some] == [("DELIVERED", 10)]
+    deploy = rows(run, "compare", "--at", "2026-01-01T12:00", "--until", "2026-01-03", "--archive", archive)
+    (first_try,) = [row for row in deploy if row["measure"] == "first_try_pct"]
+    assert (first_try["before_messages"], first_try["after_messages"]) == (12, 19)
+
+
+def test_an_archive_that_is_none_is_named(run: Run, project: Path):
+    """A folder without an archive is misuse, told in one line."""
+    done = run("outages", "--archive", "nothing-here")
+    assert (done.exit_code, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "nothing-here" in done.stderr
 
 
 BAD = [
