@@ -17,6 +17,8 @@ PORTABLE: Final = frozenset(
         # Where rows come from, and what becomes of them.
         *("DatabaseTable", "InMemoryTable", "JoinChain", "JoinLink", "JoinReference", "JoinTable", "SelfReference"),
         *("Project", "Filter", "Aggregate", "Union", "Distinct", "Field", "Literal", "Alias", "Cast"),
+        # Where it does not matter which rows are left out.
+        "Limit",
         # Conditions.
         *("And", "Or", "Not", "Equals", "NotEquals", "Greater", "GreaterEqual", "Less", "LessEqual"),
         *("IsNull", "NotNull", "InValues", "Between", "IfElse", "SearchedCase", "Coalesce"),
