@@ -44,6 +44,8 @@ class Cluster:
         self._user = _unprivileged_user()
         self._server: subprocess.Popen[bytes] | None = None
         self.port = _free_port()
+        #: What the server finds in its environment beside ours, from its next start on.
+        self.environment: dict[str, str] = {}
         if self._user is not None:
             # The folder of a temporary file is its owner's alone.
             shutil.chown(folder, self._user)
@@ -71,7 +73,8 @@ class Cluster:
         """
         argv = [_program("postgres"), "-D", self._data, "-h", LOOPBACK, "-p", str(self.port), "-k", self._folder]
         with (self._folder / "server.log").open("ab") as log:
-            self._server = subprocess.Popen(argv, cwd=self._folder, user=self._user, stdout=log, stderr=log)
+            env = {**os.environ, **self.environment}
+            self._server = subprocess.Popen(argv, cwd=self._folder, user=self._user, env=env, stdout=log, stderr=log)
         end_s = time.monotonic() + _LIMIT_S
         while not self._answers():
             if self._server.poll() is not None or time.monotonic() > end_s:

@@ -65,6 +65,26 @@ async def count(store: PostgresStore, table: str) -> int:
     return int(row["n"])
 
 
+async def test_a_database_that_is_read_only_is_not_ready(one: PostgresStore, postgres_url: str):
+    """A standby answers every question, and takes no event."""
+    await one.ping()
+    standby = PostgresStore(f"{postgres_url}%20-cdefault_transaction_read_only%3Don")
+    with pytest.raises(StoreUnavailable, match="read-only"):
+        await standby.ping()
+    with pytest.raises(StoreUnavailable, match="read-only"):
+        await standby.commit(effects("e-1"), 1)
+    assert await one.commit(effects("e-1"), 1)
+    await standby.aclose()
+
+
+async def test_a_limit_for_temporary_files_is_no_full_disk(one: PostgresStore, postgres_url: str):
+    """Where the probe may not ask for room, nothing can be said of it."""
+    await one.open()
+    limited = PostgresStore(f"{postgres_url}%20-ctemp_file_limit%3D1")
+    await limited.ping()
+    await limited.aclose()
+
+
 async def test_of_two_services_one_claims(two: tuple[PostgresStore, PostgresStore]):
     """Deliveries of the same events to two processes, in opposite orders: each is claimed once, its effects are one."""
     names = [f"e-{n:03d}" for n in range(300)]

@@ -8,12 +8,12 @@ from typing import Any, Final, TypeVar
 
 from qsops.models import LedgerEntry
 from qsops.sqlite import migrations_in
-from service.errors import StoreUnavailable
 from service.store import outbox
 from service.store.postgres.faults import told
 from service.store.postgres.group import Claiming, Receiving, Work
 from service.store.postgres.lines import Lines
 from service.store.postgres.named import numbered
+from service.store.postgres.probe import probe
 from service.store.postgres.schema import WITHIN_MS, migrate
 from service.store.postgres.server import Connection, Server
 from service.store.postgres.transaction import transaction
@@ -88,9 +88,7 @@ class PostgresStore(Verbs):
         async with told(self._server.name):
             await self._opened()
             async with self._others.line() as connection:
-                found = await connection.execute("select current_setting('transaction_read_only')")
-                if await found.fetchone() != ("off",):
-                    raise StoreUnavailable(f"the database {self._server.name} is read-only")
+                await probe(connection, self._server.name)
 
     async def open(self) -> None:
         await self._opened()

@@ -1,6 +1,7 @@
 /* A file layer that fails on demand: preloaded (LD_PRELOAD) into a process, it stands between SQLite and the kernel.
  *
- * FSYNC_SHIM_DATABASE names the database; it and its -wal are watched, every other file is left alone.
+ * FSYNC_SHIM_DATABASE names the database; it and its -wal are watched, every other file is left alone. Where it ends with
+ * a slash all files below it are, and what is full there still takes what does not make a file longer, as a disk does.
  * FSYNC_SHIM_CONTROL names a file that says what happens, read anew at each call:
  *     ok            as the kernel has it
  *     delay MS      a sync takes MS milliseconds longer
@@ -20,10 +21,16 @@
 #include <string.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
 enum { TEXT = 4096 };
+
+static int is_folder(const char *database)
+{
+    return database[0] != '\0' && database[strlen(database) - 1] == '/';
+}
 
 /* The name of the watched file behind fd within its folder, or NULL; path takes its whole path. */
 static const char *watched(int fd, char *path)
@@ -36,7 +43,9 @@ static const char *watched(int fd, char *path)
         return NULL;
     path[length] = '\0';
     size_t known = strlen(database);
-    if (strncmp(path, database, known) != 0 || (path[known] != '\0' && strcmp(path + known, "-wal") != 0))
+    if (strncmp(path, database, known) != 0)
+        return NULL;
+    if (!is_folder(database) && path[known] != '\0' && strcmp(path + known, "-wal") != 0)
         return NULL;
     return strrchr(path, '/') + 1;
 }
@@ -127,11 +136,14 @@ static int sync_by(const char *call, int fd)
     return result;
 }
 
-/* Whether a write to fd is refused; errno says why. */
-static int refused(int fd)
+/* Whether a write to fd, up to its byte end, is refused; errno says why. */
+static int refused(int fd, off64_t end)
 {
     char path[TEXT], argument[32];
+    struct stat state;
     if (watched(fd, path) == NULL || !(told("full", argument) || told("frozen", argument)))
+        return 0;
+    if (is_folder(getenv("FSYNC_SHIM_DATABASE")) && fstat(fd, &state) == 0 && end <= state.st_size)
         return 0;
     errno = error_of(argument);
     return 1;
@@ -151,7 +163,7 @@ ssize_t pwrite64(int fd, const void *bytes, size_t count, off64_t offset)
 {
     ssize_t (*real)(int, const void *, size_t, off64_t) =
         (ssize_t(*)(int, const void *, size_t, off64_t))dlsym(RTLD_NEXT, "pwrite64");
-    return refused(fd) ? -1 : real(fd, bytes, count, offset);
+    return refused(fd, offset + (off64_t)count) ? -1 : real(fd, bytes, count, offset);
 }
 
 ssize_t pwrite(int fd, const void *bytes, size_t count, off_t offset)
@@ -162,10 +174,37 @@ ssize_t pwrite(int fd, const void *bytes, size_t count, off_t offset)
 int ftruncate64(int fd, off64_t length)
 {
     int (*real)(int, off64_t) = (int (*)(int, off64_t))dlsym(RTLD_NEXT, "ftruncate64");
-    return refused(fd) ? -1 : real(fd, length);
+    return refused(fd, 0) ? -1 : real(fd, length);
 }
 
 int ftruncate(int fd, off_t length)
 {
     return ftruncate64(fd, length);
+}
+
+ssize_t pwritev64(int fd, const struct iovec *parts, int count, off64_t offset)
+{
+    ssize_t (*real)(int, const struct iovec *, int, off64_t) =
+        (ssize_t(*)(int, const struct iovec *, int, off64_t))dlsym(RTLD_NEXT, "pwritev64");
+    off64_t end = offset;
+    for (int number = 0; number < count; number++)
+        end += (off64_t)parts[number].iov_len;
+    return refused(fd, end) ? -1 : real(fd, parts, count, offset);
+}
+
+ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t offset)
+{
+    return pwritev64(fd, parts, count, offset);
+}
+
+/* Says what is wrong by what it returns. */
+int posix_fallocate64(int fd, off64_t offset, off64_t length)
+{
+    int (*real)(int, off64_t, off64_t) = (int (*)(int, off64_t, off64_t))dlsym(RTLD_NEXT, "posix_fallocate64");
+    return refused(fd, offset + length) ? errno : real(fd, offset, length);
+}
+
+int posix_fallocate(int fd, off_t offset, off_t length)
+{
+    return posix_fallocate64(fd, offset, length);
 }

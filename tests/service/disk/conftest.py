@@ -1,25 +1,13 @@
-import os
+import shutil
 import socket
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.engine.durability.disk import Disk, compiled
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the failing disks out on request; where there is no cc to make them they fail, and say what to do."""
-    if os.environ.get("QSOPS_TESTS_WITHOUT_CC") != "1":
-        return
-    left_out = [item for item in items if "library" in getattr(item, "fixturenames", ())]
-    config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if item not in left_out]
-
-
-@pytest.fixture(scope="session")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return compiled(tmp_path_factory.mktemp("shim"))
+from bench.postgres import Cluster
+from tests.engine.durability.disk import Disk
 
 
 @pytest.fixture
@@ -29,6 +17,24 @@ def disk(library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Disk
     for name, value in made.environment.items():
         monkeypatch.setenv(name, value)
     return made
+
+
+@pytest.fixture
+def cluster_on_disk(library: Path) -> Iterator[tuple[Cluster, Disk]]:
+    """A PostgreSQL, and the disk under its tables and temporary files; its log of changes lies on another."""
+    # Not under pytest's folder, which the server's user may not enter.
+    with tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        made, shim = Cluster(folder), folder / library.name
+        shutil.copy(library, shim)
+        disk = Disk(shim, folder / "database")
+        made.environment = {**disk.environment, "FSYNC_SHIM_DATABASE": f"{folder.resolve()}/data/base/"}
+        del made.environment["FSYNC_SHIM_MIRROR"]
+        try:
+            made.start()
+            yield made, disk
+        finally:
+            made.kill()
 
 
 @pytest.fixture

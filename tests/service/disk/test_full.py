@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.postgres import Cluster
 from qsops import signing
 from qsops.clock import SystemClock
 from qsops.config import DEV_USERS
@@ -72,3 +73,21 @@ def test_a_disk_that_has_room_again_is_used_without_a_restart(listening: socket.
         disk.does("ok")
         assert (post(listening, "m-1"), deliver(listening, "m-2")) == (200, (200, "processed"))
         assert states(listening) == {"m-1": "queued", "m-2": "processed"}
+
+
+def test_a_disk_that_is_full_under_postgresql_costs_nothing_but_time(
+    listening: socket.socket, tmp_path: Path, cluster_on_disk: tuple[Cluster, Disk]
+):
+    """As on SQLite: the server still answers, and readiness says that it takes nothing; then all of it is taken."""
+    cluster, disk = cluster_on_disk
+    with served(listening, tmp_path, DATABASE_URL=cluster.url()):
+        assert post(listening, "before") == 200
+        disk.does("full ENOSPC")
+        assert ask(listening, "GET", "/readyz")[0] == 503
+        # The table of messages has no page yet, so nothing can be stored in one that is there.
+        assert [deliver(listening, "waiting")[0] for _ in range(3)] == [503] * 3
+        assert ask(listening, "GET", "/healthz")[0] == 200
+        disk.does("ok")
+        assert ask(listening, "GET", "/readyz")[0] == 200
+        assert [deliver(listening, "waiting") for _ in range(2)] == [(200, "processed"), (200, "duplicate")]
+        assert states(listening) == {"before": "queued", "waiting": "processed"}
