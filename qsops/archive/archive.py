@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING, Any
 
@@ -68,11 +69,15 @@ class Archive:
 
         :raises SettingsError: there is no archive, or no such plan.
         """
-        return status(self._store, self._clock, plan=plan_named(plan), every_ms=every_ms, zone=zone, since_ms=since_ms)
+        with self._reported():
+            return status(
+                self._store, self._clock, plan=plan_named(plan), every_ms=every_ms, zone=zone, since_ms=since_ms
+            )
 
     def compact(self, *, keep_ms: int = KEEP_MS) -> tuple[Compacted, ...]:
         """Merge small files, and delete those that were replaced more than ``keep_ms`` ago; see :func:`compact`."""
-        return compact(self._store, self._clock, keep_ms=keep_ms)
+        with self._reported():
+            return compact(self._store, self._clock, keep_ms=keep_ms)
 
     def sql(self, text: str) -> pd.DataFrame:
         """What a SELECT gives, in DuckDB's words, over the tables by their names; at most a million rows.
@@ -82,7 +87,15 @@ class Archive:
         # DuckDB takes its time to load, which a sync does not have to spend.
         from qsops.archive.query import ask, frame_of
 
-        return frame_of(ask(self._store, self.state(), text))
+        with self._reported():
+            return frame_of(ask(self._store, self.state(), text))
+
+    def _reported(self) -> AbstractContextManager[None]:
+        """What goes wrong within is told in our words, also where a table is only read."""
+        # Whoever has a store has the packages for it.
+        from qsops.archive.faults import reported
+
+        return reported(self._store.root)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._store.root!r})"

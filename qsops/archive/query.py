@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from qsops.archive.layout import COMMITS, OPEN, TABLES, Layout
 from qsops.archive.state import State
 from qsops.archive.store import Snapshot, Store
-from qsops.errors import SettingsError
+from qsops.errors import Corrupt, SettingsError
 
 __all__ = ["ROWS_LIMIT", "Relation", "ask", "frame_of", "query"]
 
@@ -46,12 +46,21 @@ Relation = Callable[[duckdb.DuckDBPyConnection, str], object]
 
 
 def ask(store: Store, state: State, sql: str, *, limit: int = ROWS_LIMIT) -> pa.Table:
-    """What ``sql`` selects from the tables of ``state``; see :func:`query`."""
+    """What ``sql`` selects from the tables of ``state``; see :func:`query`.
+
+    :raises Corrupt: a file of them is gone.
+    """
     pinned = {**state.tables, **({} if state.commits is None else {COMMITS.name: state.commits})}
     relations = {name: _relation(store, layout, pinned.get(name)) for name, layout in _TABLES.items()}
     # Files on S3 are read by the store, DuckDB gets their rows.
     files = [uri for name in _TABLES if name in pinned for uri in pinned[name].uris if _is_file(uri)]
-    return query(relations, files, sql, limit=limit)
+    try:
+        return query(relations, files, sql, limit=limit)
+    except duckdb.IOException as error:
+        # Only files of the archive are ever opened.
+        raise Corrupt(
+            f"{store.root}: a part of the archive is gone, restore it from a backup: {_line(error)}"
+        ) from error
 
 
 def query(relations: Mapping[str, Relation], files: Sequence[str], sql: str, *, limit: int = ROWS_LIMIT) -> pa.Table:
@@ -60,6 +69,7 @@ def query(relations: Mapping[str, Relation], files: Sequence[str], sql: str, *, 
     One statement that reads. Whatever writes, attaches, loads, or reads another file is refused.
 
     :raises SettingsError: it does not parse, names what is not there, does more than read, or gives too many rows.
+    :raises duckdb.IOException: a file cannot be read.
     """
     connection = duckdb.connect(":memory:")
     try:
@@ -68,6 +78,8 @@ def query(relations: Mapping[str, Relation], files: Sequence[str], sql: str, *, 
         _lock(connection, files)
         _refuse_all_but_reading(connection, sql)
         return _rows(connection.sql(sql), limit)
+    except duckdb.IOException:
+        raise
     except duckdb.CatalogException as error:
         raise SettingsError(f"SQL: {_line(error)}; the tables are {', '.join(relations)}") from error
     except duckdb.Error as error:

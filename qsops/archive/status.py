@@ -15,6 +15,7 @@ from qsops.archive.spans import Span
 from qsops.archive.state import State
 from qsops.archive.store import Snapshot, Store
 from qsops.clock import Clock
+from qsops.errors import Corrupt
 from qsops.plans import PLANS, Plan, retention_ms
 
 __all__ = ["EVERY_MS", "Status", "TableSize", "status"]
@@ -72,6 +73,7 @@ def status(
     ``every_ms`` is how often a sync runs, ``zone`` where the working days are; gaps before ``since_ms`` do not count.
 
     :raises SettingsError: there is no archive.
+    :raises Corrupt: a part of it is gone.
     """
     state, now_ms = committed(store), clock.now_ms()
     assert state.commit is not None
@@ -90,7 +92,7 @@ def status(
             *log_expiries(state.covered, now_ms, kept_ms, until),
             *_dead_letters(listed_dead_letters(store, state), now_ms, plan.dlq_retention_ms, until),
         ),
-        tables=tuple(_size(name, snapshot) for name, snapshot in sorted(_tables(state).items())),
+        tables=tuple(_size(store, snapshot) for _, snapshot in sorted(_tables(state).items())),
     )
 
 
@@ -99,8 +101,15 @@ def _tables(state: State) -> dict[str, Snapshot]:
     return {**state.tables, **commits}
 
 
-def _size(name: str, snapshot: Snapshot) -> TableSize:
-    return TableSize(name, snapshot.rows, snapshot.bytes, len(snapshot.files))
+def _size(store: Store, snapshot: Snapshot) -> TableSize:
+    """The rows are counted in the files themselves, which costs a glance at each, and shows that it is there."""
+    rows = store.dataset(snapshot).count_rows()
+    if rows != snapshot.rows:
+        raise Corrupt(
+            f"{store.root}: table {snapshot.table!r} has {rows} rows where {snapshot.rows} were committed: "
+            "restore it from a backup"
+        )
+    return TableSize(snapshot.table, rows, snapshot.bytes, len(snapshot.files))
 
 
 def _dead_letters(

@@ -199,5 +199,5 @@ def _zone(name: str) -> tzinfo:
 
     try:
         return ZoneInfo(name)
-    except (ValueError, OSError) as error:
+    except (KeyError, ValueError, OSError) as error:
         raise SettingsError(f"zone: {name!r} is no time zone: name one such as Europe/Berlin") from error

@@ -57,7 +57,8 @@ class SessionArchive(Archive):
                 retention_ms=retention_ms,
             )
 
-        return waiting(self._wiring, "archive", work, progress)
+        with self._reported():
+            return waiting(self._wiring, "archive", work, progress)
 
     def verify(
         self,
@@ -80,10 +81,12 @@ class SessionArchive(Archive):
             source = LogSource(client, run, bodies=bodies)
             return verify(self._store, source, self._clock, from_ms=from_ms, to_ms=to_ms, retention_ms=retention_ms)
 
-        return waiting(self._wiring, "archive", work, progress)
+        with self._reported():
+            return waiting(self._wiring, "archive", work, progress)
 
     def keep_dead_letters(self, *, bodies: bool = False) -> Letters:
         """Take in the dead letters that the service lists, and note which are gone; texts only with ``bodies``."""
         client = self._wiring.client("archive.sync")
         letters = self._wiring.portal.call(lambda: pull_dead_letters(client))
-        return keep_dead_letters(self._store, self._clock, letters, bodies=bodies)
+        with self._reported():
+            return keep_dead_letters(self._store, self._clock, letters, bodies=bodies)
