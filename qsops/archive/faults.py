@@ -38,7 +38,7 @@ def reported(root: str) -> Iterator[None]:
         yield
     except CommitFailedError:
         raise
-    except (DeltaError, OSError, pa.ArrowException, ValueError) as error:
+    except (DeltaError, OSError, pa.ArrowException) as error:
         raise _told(root, error) from error
 
 

@@ -96,7 +96,7 @@ def test_only_what_lacks_is_pulled(store: PlainStore, clock: ManualClock) -> Non
 
 
 def test_late_entry(store: PlainStore, clock: ManualClock) -> None:
-    """What is listed ten minutes after its time is caught by the next sync; what comes later still is left to verify."""
+    """What is listed ten minutes after its time is caught by the next sync; what comes later is left to verify."""
     now_ms, in_time, too_late = clock.now_ms(), 10 * MINUTE_MS, 10 * MINUTE_MS + 1
     story = _story(1, now_ms - HOUR_MS)
     lates = [LogEntry(now_ms + 1 - delay, f"msg_{delay}", "CREATED") for delay in (in_time, too_late)]
