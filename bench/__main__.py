@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import publishing, pulling, startup
+from bench.analysis import rows as analysis
 from bench.engine import accepting, backlog, delivery, idle, logs
 from bench.frame import Result, Row, run_row
 from bench.service import delivery as service_delivery
@@ -28,7 +29,10 @@ ROWS: tuple[Row, ...] = (
     *idle.ROWS,
     *service_delivery.ROWS,
     *service_webhook.ROWS,
+    *analysis.ROWS,
 )
+#: What takes too long to run beside the others: only when WORD asks for it.
+ON_DEMAND: tuple[Row, ...] = (analysis.LARGE,)
 #: Below this, whole numbers would hide what a figure says.
 _SMALL = 100
 
@@ -80,10 +84,15 @@ def _goal(result: Result) -> str:
     return ", ".join(goals)
 
 
+def _asked_for(word: str) -> list[Row]:
+    rows = (*ROWS, *ON_DEMAND) if word else ROWS
+    return [row for row in rows if word in row.title.lower()]
+
+
 def main() -> int:
     """Exit status 1 when a goal was missed, or ours could not be measured."""
     word = sys.argv[1].lower() if len(sys.argv) > 1 else ""
-    results = [result for row in ROWS if word in row.title.lower() for result in run_row(row)]
+    results = [result for row in _asked_for(word) for result in run_row(row)]
     console = Console(width=None if sys.stdout.isatty() else 160)
     console.print(table(results))
     for note in notes(results):
