@@ -24,5 +24,8 @@ QSOPS_TESTS_FUZZ_EXAMPLES=3000 "$bin/python" -m pytest tests/service/attack/test
 echo "soak: the service and its database, killed under load"
 "$bin/python" -m scripts.soak_service --rounds 20 --seed 1
 
+echo "soak: an archive of three million entries, its syncs killed over and over"
+"$bin/python" -m scripts.soak_archive --messages 1000000 --kills 40 --seed 1
+
 echo "soak: an hour under load, and flat memory"
 "$bin/python" -m scripts.soak_memory --minutes 60

@@ -28,6 +28,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--messages", type=int, default=10_000)
     made.add_argument("--days", type=int, default=1)
     made.add_argument("--begins-ms", type=int)
+    made.add_argument("--now-ms", type=int, help="where the log's clock stands; default at its last entry")
+    made.add_argument("--latest-ms", type=int, default=600_000, help="how late an entry may be")
     made.add_argument("--requests-per-s", type=int)
     made.add_argument("--page", type=int)
     for share in ("late", "twins", "junk", "refused", "lost", "cut", "slow"):
@@ -45,11 +47,12 @@ async def main(arguments: Sequence[str]) -> None:
         days=asked.days,
         begins_ms=asked.begins_ms,
         late=asked.late,
+        latest_ms=asked.latest_ms,
         twins=asked.twins,
         junk=asked.junk,
     )
     faults = Faults(asked.seed, asked.refused, asked.lost, asked.cut, asked.slow)
-    clock = [int(log.time_ms.max())]
+    clock = [int(log.time_ms.max()) if asked.now_ms is None else asked.now_ms]
     settings = Settings(page=asked.page, requests_per_s=asked.requests_per_s, bodies=asked.bodies, faults=faults)
     face = Face(log, settings, lambda: clock[0], SystemClock().now_ms)
     runner = await serve(face)
