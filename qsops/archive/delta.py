@@ -7,7 +7,7 @@ meant to, also where somebody else's unfinished work lies on top of what was rea
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -70,7 +70,7 @@ class DeltaStore:
             ]
             return ds.FileSystemDataset(fragments, layout.schema, parquet, files)
 
-    def put(self, layout: Layout, base: Snapshot | None, add: Sequence[Part], remove: Sequence[File] = ()) -> Snapshot:
+    def put(self, layout: Layout, base: Snapshot | None, add: Iterable[Part], remove: Sequence[File] = ()) -> Snapshot:
         with reported(self._root):
             wanted = self._wanted(layout, base, add, remove)
             for _ in range(_TRIES):
@@ -81,7 +81,7 @@ class DeltaStore:
         raise QsopsError(f"{self._root}: table {layout.name!r} was written {_TRIES} times meanwhile: try again later")
 
     def advance(
-        self, layout: Layout, base: Snapshot | None, add: Sequence[Part], remove: Sequence[File] = ()
+        self, layout: Layout, base: Snapshot | None, add: Iterable[Part], remove: Sequence[File] = ()
     ) -> Snapshot:
         with reported(self._root):
             table = self._opened(layout) or self._created(layout)
@@ -144,7 +144,7 @@ class DeltaStore:
         return tuple(sorted(files, key=_name))
 
     def _wanted(
-        self, layout: Layout, base: Snapshot | None, add: Sequence[Part], remove: Sequence[File]
+        self, layout: Layout, base: Snapshot | None, add: Iterable[Part], remove: Sequence[File]
     ) -> tuple[File, ...]:
         gone = {file.path for file in remove}
         kept = [file for file in (base.files if base else ()) if file.path not in gone]

@@ -6,8 +6,9 @@ lie in files of their own, which every step replaces.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from itertools import chain
 from typing import Final
 
 import pyarrow as pa
@@ -61,25 +62,39 @@ def _moved(
     stale, parts = _finished(store, before.parted(open=False), layout, standing.finished, rows.filter(~is_open))
     unfinished = Part(pa.concat_tables([still, rows.filter(is_open)]), open=True)
     gone = [*before.parted(open=True).files, *stale]
-    return store.put(layout, before if before.files else None, [unfinished, *parts], gone)
+    return store.put(layout, before if before.files else None, chain([unfinished], parts), gone)
 
 
 def _finished(
-    store: Store, before: Snapshot, layout: Layout, again: pa.Array, rows: pa.Table
-) -> tuple[list[File], list[Part]]:
+    store: Store, before: Snapshot, layout: Layout, again: pa.Table, rows: pa.Table
+) -> tuple[list[File], Iterable[Part]]:
     """What is written of finished messages, and the files it replaces: those with messages of ``again``.
 
     They were finished before; mostly what came since, such as a CANCELED, changes nothing.
     """
-    if not len(again) or not before.files:
+    if not again.num_rows or not before.files:
         return [], [Part(rows, open=False)]
-    of_them = pc.field("message_id").isin(again)
-    found = store.dataset(before).to_table(columns=[*layout.schema.names, _FILE], filter=of_them)
-    order = _ORDER[layout.name]
-    was, becomes = (table.select(layout.schema.names).sort_by(order) for table in (found, rows.filter(of_them)))
-    if was.combine_chunks().equals(becomes.combine_chunks()):
-        return [], [Part(rows.filter(~of_them), open=False)]
-    names = found[_FILE].unique().to_pylist()
+    of_them = pc.field("message_id").isin(again["message_id"].combine_chunks())
+    named = store.dataset(before).to_table(columns=[_FILE], filter=of_them & _since(layout, again))
+    names = named[_FILE].unique().to_pylist()
     stale = [file for file in before.files if any(name.endswith(file.path) for name in names)]
-    others = [store.dataset(replace(before, files=(file,))).to_table(filter=~of_them) for file in stale]
-    return stale, [Part(one, open=False) for one in (*others, rows)]
+    was = store.dataset(replace(before, files=tuple(stale))).to_table(filter=of_them) if stale else rows.slice(0, 0)
+    if _is_same(layout, was, rows.filter(of_them)):
+        return [], [Part(rows.filter(~of_them), open=False)]
+    others = (store.dataset(replace(before, files=(file,))).to_table(filter=~of_them) for file in stale)
+    # One file after the other, so that no more than one has to be in memory.
+    return stale, (Part(one, open=False) for one in chain(others, [rows]))
+
+
+def _since(layout: Layout, again: pa.Table) -> pc.Expression:
+    """Nothing of a message is older than itself, which spares looking through most of a long past."""
+    if again["created_ms"].null_count:
+        return pc.scalar(True)
+    by = pc.field(layout.by)
+    return (by >= pc.min(again["created_ms"])) | by.is_null()
+
+
+def _is_same(layout: Layout, was: pa.Table, becomes: pa.Table) -> bool:
+    order = _ORDER[layout.name]
+    one, other = (table.select(layout.schema.names).sort_by(order).combine_chunks() for table in (was, becomes))
+    return bool(one.equals(other))

@@ -15,20 +15,20 @@ from qsops.models import State as Word
 
 __all__ = ["Standing", "stand"]
 
-_ENDS: Final = ("message_id", "created_ms")
+_ENDS: Final = ["message_id", "created_ms", "finished_ms"]
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
     """The messages of some new entries. ``carried`` are the entries of all unfinished messages of the archive.
 
-    ``finished`` are the ids of those that were, ``unknown`` of those of which nothing is known, not even in the new
-    entries, before the first of these. ``earlier`` are the entries that the archive has of the finished ones.
+    ``finished`` are those that were, with the times of it, and ``earlier`` their entries. ``unknown`` are the ids of
+    those whose beginning is neither in the archive nor among the new entries.
     """
 
     ids: pa.Array
     carried: pa.Table
-    finished: pa.Array
+    finished: pa.Table
     earlier: pa.Table
     unknown: tuple[str, ...]
 
@@ -40,9 +40,9 @@ def stand(store: Store, state: State, new: pa.Table) -> Standing:
     others = _without(ids, carried["message_id"].unique())
     begun = new.filter(pc.field("state") == Word.CREATED)
     finished = _finished(store, state, others, begun)
-    earlier = OPEN.schema.empty_table() if not len(finished) else _earlier(store, state, finished)
+    earlier = _earlier(store, state, finished) if finished.num_rows else OPEN.schema.empty_table()
     unknown = _without(_without(others, finished["message_id"]), begun["message_id"].unique())
-    return Standing(ids, carried, finished["message_id"].combine_chunks(), earlier, tuple(sorted(unknown.to_pylist())))
+    return Standing(ids, carried, finished, earlier, tuple(sorted(unknown.to_pylist())))
 
 
 def _finished(store: Store, state: State, ids: pa.Array, begun: pa.Table) -> pa.Table:
@@ -58,13 +58,10 @@ def _finished(store: Store, state: State, ids: pa.Array, begun: pa.Table) -> pa.
     found = []
     if len(young):
         since_ms = pc.min(begun["time_ms"])
-        found.append(
-            there.to_table(
-                columns=list(_ENDS), filter=(pc.field("finished_ms") >= since_ms) & pc.field("message_id").isin(young)
-            )
-        )
+        not_before = pc.field("finished_ms") >= since_ms
+        found.append(there.to_table(columns=_ENDS, filter=not_before & pc.field("message_id").isin(young)))
     if len(old):
-        found.append(there.to_table(columns=list(_ENDS), filter=pc.field("message_id").isin(old)))
+        found.append(there.to_table(columns=_ENDS, filter=pc.field("message_id").isin(old)))
     return pa.concat_tables(found)
 
 

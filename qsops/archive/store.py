@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -91,7 +91,7 @@ class Store(Protocol):
         """The rows of ``snapshot``, to be read by column and filter."""
         ...
 
-    def put(self, layout: Layout, base: Snapshot | None, add: Sequence[Part], remove: Sequence[File] = ()) -> Snapshot:
+    def put(self, layout: Layout, base: Snapshot | None, add: Iterable[Part], remove: Sequence[File] = ()) -> Snapshot:
         """The next version: ``base`` (None: nothing) without ``remove`` and with ``add``, whatever lies above it.
 
         What somebody wrote on top of ``base`` is not in the new version, and stays readable in its own.
@@ -99,7 +99,7 @@ class Store(Protocol):
         ...
 
     def advance(
-        self, layout: Layout, base: Snapshot | None, add: Sequence[Part], remove: Sequence[File] = ()
+        self, layout: Layout, base: Snapshot | None, add: Iterable[Part], remove: Sequence[File] = ()
     ) -> Snapshot:
         """As :meth:`put`, for one of all who have read ``base``.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -42,7 +42,7 @@ class PlainStore:
         files = [file.uri for file in snapshot.files]
         return ds.dataset(files, schema=TABLES[snapshot.table].schema, format="parquet")
 
-    def put(self, layout: Layout, base: Snapshot | None, add: Sequence[Part], remove: Sequence[File] = ()) -> Snapshot:
+    def put(self, layout: Layout, base: Snapshot | None, add: Iterable[Part], remove: Sequence[File] = ()) -> Snapshot:
         wanted = self._wanted(layout, base, add, remove)
         with self._lock:
             versions = self._versions.setdefault(layout.name, [()])
@@ -50,7 +50,7 @@ class PlainStore:
             return Snapshot(layout.name, len(versions) - 1, wanted)
 
     def advance(
-        self, layout: Layout, base: Snapshot | None, add: Sequence[Part], remove: Sequence[File] = ()
+        self, layout: Layout, base: Snapshot | None, add: Iterable[Part], remove: Sequence[File] = ()
     ) -> Snapshot:
         wanted = self._wanted(layout, base, add, remove)
         with self._lock:
@@ -69,7 +69,7 @@ class PlainStore:
         return len(gone)
 
     def _wanted(
-        self, layout: Layout, base: Snapshot | None, add: Sequence[Part], remove: Sequence[File]
+        self, layout: Layout, base: Snapshot | None, add: Iterable[Part], remove: Sequence[File]
     ) -> tuple[File, ...]:
         gone = {file.path for file in remove}
         kept = [file for file in (base.files if base else ()) if file.path not in gone]
