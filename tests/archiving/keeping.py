@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from qsops import frames
+from qsops.archive.dead_letters import pull_dead_letters
 from qsops.archive.delta import DeltaStore
 from qsops.archive.layout import LOGS
 from qsops.archive.source import LogSource
@@ -20,6 +21,7 @@ from qsops.archive.state import State, load
 from qsops.archive.syncing import SyncReport, sync
 from qsops.client import Client, HttpTransport
 from qsops.clock import Clock, ManualClock, SeededIds, SystemClock
+from qsops.models import DeadLetter
 from tests.logserver import TOKEN, LogServer
 
 __all__ = ["Kept", "assert_same_rows", "held", "keeping", "rows_of"]
@@ -31,6 +33,7 @@ class Kept:
 
     store: DeltaStore
     source: LogSource
+    letters: Callable[[], list[DeadLetter]]
     server: LogServer
     clock: ManualClock
 
@@ -55,8 +58,14 @@ def keeping(server: LogServer, root: Path, files: Clock | None = None) -> Iterat
     client = Client(HttpTransport(server.url, 10.0), TOKEN, clock=clock, ids=SeededIds(clock), sleep=sleep)
     with asyncio.Runner() as runner:
         source = LogSource(client, lambda work: runner.run(work(int)))
-        yield Kept(DeltaStore(str(root), files or SystemClock()), source, server, clock)
-        runner.run(client.aclose())
+
+        def letters() -> list[DeadLetter]:
+            return runner.run(pull_dead_letters(client))
+
+        try:
+            yield Kept(DeltaStore(str(root), files or SystemClock()), source, letters, server, clock)
+        finally:
+            runner.run(client.aclose())
 
 
 def held(store: DeltaStore, state: State | None = None) -> pa.Table:
