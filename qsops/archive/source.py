@@ -27,6 +27,8 @@ Run = Callable[[Callable[[Progress], Coroutine[Any, Any, Any]]], Any]
 
 #: Ids travel in the query of a request, which has to stay short.
 _IDS_A_REQUEST: Final = 50
+#: A bound on what one window may cost; the messages beyond it keep their nulls.
+_HEADS_LIMIT: Final = 10_000
 #: A time in milliseconds must fit as microseconds.
 _LATEST_MS: Final = 9 * 10**15
 
@@ -60,7 +62,7 @@ class Source(Protocol):
         ...
 
     def heads(self, message_ids: Sequence[str], before_ms: int) -> pa.Table:
-        """What is remembered of these messages from before a time; the columns of :meth:`entries`."""
+        """What is remembered of these messages from before a time, of 10,000 at the most; as :meth:`entries`."""
         ...
 
 
@@ -90,7 +92,7 @@ class LogSource:
 
     def heads(self, message_ids: Sequence[str], before_ms: int) -> pa.Table:
         found: list[pa.Table] = []
-        for start in range(0, len(message_ids), _IDS_A_REQUEST):
+        for start in range(0, min(len(message_ids), _HEADS_LIMIT), _IDS_A_REQUEST):
             which = LogFilter(message_ids=tuple(message_ids[start : start + _IDS_A_REQUEST]), to_ms=before_ms - 1)
             pages: list[_Page] = self._run(partial(walk, self._client, which, self._read))
             found += [_backwards(page.table) for page in reversed(pages)]

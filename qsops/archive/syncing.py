@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import pyarrow as pa
+
+from qsops import frames
 from qsops.archive.merging import Merged, merge
 from qsops.archive.source import Pulled, Source, TooMany
 from qsops.archive.spans import Span
@@ -81,8 +84,13 @@ def sync(
         for first_ms, last_ms in wanted(covered, since_ms, until_ms, lateness_ms)
         if last_ms >= remembered_ms
     ]
+
+    def heads(message_ids: Sequence[str], before_ms: int) -> pa.Table:
+        is_gone = oldest_ms is not None and before_ms <= oldest_ms
+        return frames.ENTRIES.empty_table() if is_gone else source.heads(message_ids, before_ms)
+
     done = [
-        merge(store, clock, kind, pulled, window, source.heads)
+        merge(store, clock, kind, pulled, window, heads)
         for span in lacking
         for window, pulled in pulled_spans(source, span, most)
     ]

@@ -123,6 +123,14 @@ def test_heads(store: PlainStore, clock: ManualClock) -> None:
     assert len(log.heads_asked) == 2
 
 
+def test_no_heads_before_everything(store: PlainStore, clock: ManualClock) -> None:
+    """Nobody asks for what came before the oldest entry that is remembered: there is nothing."""
+    log = FakeLog.of(clock, _story(1, clock.now_ms() - 5 * DAY_MS)[2:])
+    sync(store, log, clock)
+    assert log.heads_asked == []
+    assert rows(store, MESSAGES)["attempts"].to_pylist() == [None]
+
+
 def test_bodies(store: PlainStore, clock: ManualClock) -> None:
     """Texts are kept where they were asked for, as they came: what was redacted stays so."""
     begin_ms = clock.now_ms() - HOUR_MS
