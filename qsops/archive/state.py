@@ -74,6 +74,8 @@ def load(store: Store) -> State:
     commits = store.snapshot(COMMITS)
     if commits is None or not commits.rows:
         if commits is None and (logs := store.snapshot(LOGS)) is not None and logs.rows:
+            if store.snapshot(COMMITS) is not None:
+                return load(store)  # Somebody began the archive between the two looks.
             raise Corrupt(f"{store.root} has logs but no commits: restore the folder, or begin another archive")
         return State(None, commits, {})
     # Commits are numbered from 0 without a gap, and never removed.
@@ -94,6 +96,10 @@ def amend(store: Store, clock: Clock, kind: str, change: Callable[[State], Chang
     """
     for _ in range(_TURNS):
         state = load(store)
+        if state.commits is None:
+            # First of all tables: where it is missing beside others, somebody has deleted it.
+            store.put(COMMITS, None, [])
+            state = load(store)
         wanted = change(state)
         if wanted is None:
             return None

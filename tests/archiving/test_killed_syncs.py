@@ -17,7 +17,7 @@ from qsops.archive.delta import DeltaStore
 from qsops.archive.layout import MALFORMED, MESSAGES
 from qsops.archive.state import load
 from qsops.clock import SystemClock
-from tests.archiving.keeping import assert_same_rows, held
+from tests.archiving.keeping import assert_same_rows, held, keeping
 from tests.archiving.processes import Verb
 from tests.logserver import TOKEN, Faults, LogServer, Settings, written
 from tests.logserver.log import JUNK
@@ -96,3 +96,21 @@ def test_two_syncs_at_once_are_one(server: LogServer, seed: int, tmp_path: Path)
     status, output = sync(server, tmp_path / "archive").ended()
     assert status == 0, f"seed {seed}: {output}"
     assert_archived(server, tmp_path / "archive")
+
+
+def test_a_first_sync_that_dies_before_its_commit_is_begun_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Its rows lie there without any commit, which is not an archive that lost its commits."""
+    log = written(1, 200)
+    with LogServer(log) as server, keeping(server, tmp_path / "archive") as kept:
+        with monkeypatch.context() as patched:
+            patched.setattr(kept.store, "advance", _die)
+            with pytest.raises(KeyboardInterrupt):
+                kept.sync(most=100_000)
+        assert (tmp_path / "archive" / "logs").exists()
+        assert load(kept.store).commit is None
+        kept.sync(most=100_000)
+        assert_same_rows(held(kept.store), server.listed())
+
+
+def _die(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
