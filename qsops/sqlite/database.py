@@ -22,7 +22,7 @@ from typing import Any, Literal, TypeVar
 from qsops.errors import Corrupt
 from qsops.sqlite.group import Group, Operation, Together, Waiting
 from qsops.sqlite.migrations import Kind, migrate, refuse_others
-from qsops.sqlite.transactions import transaction
+from qsops.sqlite.transactions import into_wal, transaction
 
 __all__ = ["Database"]
 
@@ -140,7 +140,7 @@ class Database:
         try:
             if self._kind is not None:
                 refuse_others(connection, self.path, self._kind)
-            connection.execute("pragma journal_mode = wal")
+            into_wal(connection)
             connection.execute(f"pragma synchronous = {synchronous}")
             connection.execute("pragma foreign_keys = on")
             connection.execute("pragma temp_store = memory")

@@ -60,10 +60,15 @@ def refuse_others(connection: sqlite3.Connection, path: str, kind: Kind) -> None
 
     :raises Corrupt: for the database of something else.
     """
-    ((application_id,), (version,)) = (
-        connection.execute(f"pragma {name}").fetchone() for name in ("application_id", "user_version")
-    )
-    tables = {name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")}
+    # As of one moment: another process may be about to make it ours.
+    connection.execute("begin")
+    try:
+        ((application_id,), (version,)) = (
+            connection.execute(f"pragma {name}").fetchone() for name in ("application_id", "user_version")
+        )
+        tables = {name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")}
+    finally:
+        connection.execute("rollback")
     is_old = version > 0 and kind.table in tables
     if application_id != kind.application_id and (application_id != 0 or (tables and not is_old)):
         raise Corrupt(f"{path} is a database of something else than {kind.name}; name another file")

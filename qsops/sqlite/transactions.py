@@ -3,10 +3,33 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
-__all__ = ["commit", "transaction", "undo"]
+__all__ = ["commit", "into_wal", "transaction", "undo"]
+
+_PRIMARY_CODE: Final = 0xFF
+_LOOKS: Final = 250
+_LOOK_AGAIN_S: Final = 0.02
+
+
+def into_wal(connection: sqlite3.Connection) -> None:
+    """Let the file have a write-ahead log.
+
+    Of processes that start together on a new file one may make it. For the others SQLite's own timeout does not hold.
+
+    :raises sqlite3.OperationalError: when the file is locked for five seconds.
+    """
+    for look in range(_LOOKS):
+        try:
+            connection.execute("pragma journal_mode = wal")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & _PRIMARY_CODE != sqlite3.SQLITE_BUSY or look == _LOOKS - 1:
+                raise
+            threading.Event().wait(_LOOK_AGAIN_S)
 
 
 @contextmanager

@@ -1,12 +1,16 @@
 import asyncio
 import sqlite3
 import threading
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from qsops.errors import Corrupt
 from qsops.sqlite import Database, Kind
+from qsops.sqlite.migrations import refuse_others
+from qsops.sqlite.transactions import into_wal
 
 SCHEMA = ["create table note (id integer primary key, text text unique);"]
 
@@ -254,3 +258,37 @@ def test_a_strangers_database_is_left_as_it_is(tmp_path: Path, version: int):
     with pytest.raises(Corrupt, match="is a database of something else"):
         Database(path, SCHEMA, KIND)
     assert path.read_bytes() == before
+
+
+def traced(connection: sqlite3.Connection, sql: str, act: Callable[[], None]) -> None:
+    """Call ``act`` whenever ``connection`` begins to run ``sql``."""
+    connection.set_trace_callback(lambda begun: act() if begun == sql else None)
+
+
+def test_a_database_that_is_being_made_is_no_strangers(tmp_path: Path):
+    """Processes that start together: one looks whose file it is while another makes it ours, and is not confused."""
+    path = tmp_path / "notes.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as looking:
+        into_wal(looking)
+        traced(
+            looking, "select name from sqlite_master where type = 'table'", lambda: Database(path, SCHEMA, KIND).close()
+        )
+        refuse_others(looking, str(path), KIND)
+        looking.set_trace_callback(None)
+        refuse_others(looking, str(path), KIND)
+        assert looking.execute("select count(*) from note").fetchone() == (0,)
+
+
+def test_a_new_file_that_another_process_holds_is_waited_for(tmp_path: Path):
+    """Only one may give it a write-ahead log, and SQLite itself would refuse the others at once."""
+    path = tmp_path / "notes.db"
+    with (
+        closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as holding,
+        closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as opening,
+    ):
+        holding.execute("begin exclusive")
+        letting_go = threading.Timer(0.1, holding.execute, ["rollback"])
+        letting_go.start()
+        into_wal(opening)
+        letting_go.join()
+        assert opening.execute("pragma journal_mode").fetchone() == ("wal",)
