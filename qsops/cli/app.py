@@ -30,6 +30,7 @@ from qsops.cli import (
     trace,
     up,
     usage,
+    whatif,
 )
 from qsops.cli.context import Chosen
 from qsops.cli.failures import Verbs
@@ -106,6 +107,7 @@ app.command("duplicates")(duplicates.duplicates)
 app.command("compare")(compare.compare)
 app.command("cost")(cost.cost)
 app.command("usage")(usage.usage)
+app.command("whatif")(whatif.whatif)
 app.add_typer(archive.app, name="archive")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(keys.app, name="keys")

@@ -20,6 +20,7 @@ try:
     from qsops.figures.outcomes import outcomes
     from qsops.figures.renderer import enable, save, svg
     from qsops.figures.retry_ladder import retry_ladder
+    from qsops.figures.whatif import suggestion, whatif
 except ModuleNotFoundError as error:
     raise SettingsError(f"figures need {error.name}: pip install 'qsops[notebooks]'") from error
 
@@ -35,7 +36,9 @@ __all__ = [
     "outcomes",
     "retry_ladder",
     "save",
+    "suggestion",
     "svg",
+    "whatif",
 ]
 
 enable()

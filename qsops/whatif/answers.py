@@ -14,7 +14,7 @@ __all__ = ["Answers", "Failures"]
 
 #: An attempt that is made up is like one of so many recorded ones on either side of it.
 _NEAR: Final = 8
-#: What lies between seen durations is possible too: each is spread by this part of how much all of them differ.
+#: What lies between seen durations is possible too: each is spread by this part of how much neighbours differ.
 _SPREAD: Final = 0.5
 _UNKNOWN_MS: Final = 1_000.0
 _GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)
@@ -105,8 +105,8 @@ def _spread(took_ms: Array, picked: Array, chance: Array, which: Array | None = 
     logs = np.log(np.maximum(took_ms if which is None else took_ms[which], 1.0))
     if len(logs) < 2:
         return took_ms[picked]
-    # By quartiles: a few attempts that took very long say little about the others.
-    width = _SPREAD * float(np.subtract(*np.quantile(logs, (0.75, 0.25)))) / 1.349
+    # By neighbours, and by the median of them: that it is slow at other times says nothing about now.
+    width = _SPREAD * float(np.median(np.abs(np.diff(logs)))) / 0.954
     # A second number from the same chance: the digits that did not pick.
     normal = _normal(chance * 2**20 % 1)
     found: Array = took_ms[picked] * np.exp(width * normal)

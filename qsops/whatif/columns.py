@@ -14,37 +14,44 @@ Array = npt.NDArray[Any]
 
 #: A time that is not known.
 NEVER_MS: Final = np.iinfo(np.int64).min
-_ATTEMPTS: Final = ("message_id", "url", "started_at", "ended_at", "outcome", "response_status", "error", "attempt")
-_MESSAGES: Final = ("message_id", "url", "queue", "created_at", "state")
+_ATTEMPTS: Final = ("message_id", "url", "outcome", "response_status", "error", "attempt")
+_MESSAGES: Final = ("message_id", "url", "queue", "state")
 _POLICIES: Final = ("message_id", "state", "max_retries", "retry_delay_expression")
 
 
 def read_attempts(source: Any) -> pd.DataFrame:
-    """Columns of attempts by message and start; times as whole unix milliseconds, :data:`NEVER_MS` where unknown."""
-    frame = _frame(source, _ATTEMPTS)
-    frame = frame.assign(started_ms=_millis(frame["started_at"]), ended_ms=_millis(frame["ended_at"]))
+    """Columns of attempts by message and start; times as whole unix milliseconds, :data:`NEVER_MS` where unknown.
+
+    ``source`` is a frame of :data:`qsops.frames.ATTEMPTS`, or a table as :func:`qsops.analysis.source.of` takes them,
+    which is asked for these columns alone.
+    """
+    frame = _read(source, _ATTEMPTS, started_ms="started_at", ended_ms="ended_at")
     return frame.sort_values(["message_id", "started_ms"], kind="stable", ignore_index=True)
 
 
 def read_messages(source: Any) -> pd.DataFrame:
-    """Columns of messages by id; times as those of :func:`read_attempts`."""
-    frame = _frame(source, _MESSAGES)
-    frame = frame.assign(created_ms=_millis(frame["created_at"]))
+    """Columns of messages by id, as those of :func:`read_attempts`."""
+    frame = _read(source, _MESSAGES, created_ms="created_at")
     return frame.drop_duplicates("message_id").sort_values("message_id", ignore_index=True)
 
 
 def read_policies(source: Any) -> pd.DataFrame:
     """Of a log what each message was published with, one row each: max_retries, retry_delay_expression."""
-    frame = _frame(source, _POLICIES)
+    if not isinstance(source, pd.DataFrame):
+        source = source.filter(source.state == "CREATED")
+    frame = _read(source, _POLICIES)
     return frame[frame["state"] == "CREATED"].drop_duplicates("message_id")
 
 
-def _frame(source: Any, columns: tuple[str, ...]) -> pd.DataFrame:
-    """The columns of a pandas frame, or of an Ibis table, which is asked for nothing else."""
+def _read(source: Any, columns: tuple[str, ...], **times: str) -> pd.DataFrame:
     if isinstance(source, pd.DataFrame):
-        return source[[*columns]]
-    found: pd.DataFrame = source.select(*columns).to_pandas()
-    return found
+        frame = source[[*columns]]
+        return frame.assign(**{name: _millis(source[given]) for name, given in times.items()})
+    from qsops.analysis import source as tables
+
+    table = tables.of(source)
+    frame = tables.frame_of(table.select(*columns, *times))
+    return frame.assign(**{name: frame[name].fillna(NEVER_MS).to_numpy(dtype=np.int64) for name in times})
 
 
 def _millis(times: pd.Series) -> Array:

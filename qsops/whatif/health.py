@@ -20,8 +20,8 @@ from qsops.whatif.evidence import Evidence
 __all__ = ["DEPTHS", "Health", "draw_health"]
 
 #: The share of attempts that fail in an outage: what it may be, and how likely each is before anything was seen.
-DEPTHS: Final = np.array([0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.96, 0.9995])
-_DEPTH_WEIGHTS: Final = np.array([0.06, 0.06, 0.06, 0.06, 0.06, 0.06, 0.06, 0.09, 0.09, 0.40])
+DEPTHS: Final = np.array([0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.96, 0.985, 0.9995])
+_DEPTH_WEIGHTS: Final = np.array([0.05, 0.05, 0.05, 0.05, 0.05, 0.05, 0.05, 0.07, 0.07, 0.07, 0.44])
 _SWEEPS: Final = 8
 #: While up, this share fails: a draw of Beta(0.5, 50) before anything was seen, at most what the lightest outage has.
 _USUAL: Final = (0.5, 50.0)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 import pandas as pd
@@ -63,6 +63,22 @@ class Record:
         """How long each attempt took."""
         return self.ended_ms - self.started_ms
 
+    def cut_off(self, timeout_s: float | None) -> Self:
+        """The record as it had been under a shorter timeout: what took longer has failed, without an answer.
+
+        So times at which a destination is slow are outages to those who do not wait.
+        """
+        cut = self.duration_ms > np.inf if timeout_s is None else self.duration_ms > 1_000 * timeout_s
+        if timeout_s is None or not cut.any():
+            return self
+        return replace(
+            self,
+            ended_ms=np.where(cut, self.started_ms + round(1_000 * timeout_s), self.ended_ms),
+            kind=np.where(cut, Kind.HANG, self.kind).astype(np.int8),
+            answered=self.answered & ~cut,
+            asked_ms=np.where(cut, np.nan, self.asked_ms),
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Past:
@@ -102,6 +118,7 @@ def past_of(attempts: Any, messages: Any, waits_ms: tuple[int, ...] | None = Non
     if tried.empty:
         raise SettingsError("what-if: there is no finished attempt in that range; widen it, or sync the archive first")
     found = read_messages(messages)
+    whole = len(found)
     url_of = tried.drop_duplicates("message_id").set_index("message_id")["url"]
     found = found[found["message_id"].isin(url_of.index)].assign(
         url=lambda frame: frame["message_id"].map(url_of).to_numpy()
@@ -113,7 +130,7 @@ def past_of(attempts: Any, messages: Any, waits_ms: tuple[int, ...] | None = Non
     )
     past = Past(
         records,
-        left_out=sum(int((~one.counted).sum()) for one in records),
+        left_out=whole - sum(int(one.counted.sum()) for one in records),
         queued=int(found["queue"].notna().sum()),
     )
     if past.messages == 0:
@@ -132,7 +149,10 @@ def _record(url: str, tried: pd.DataFrame, found: pd.DataFrame, waits_ms: tuple[
     delivered = state == "DELIVERED"
     kind = _kinds(tried, delivered[message])
     whole = np.logical_and.reduceat(number == np.arange(len(ids)) - first[message] + 1, changes)
-    counted = whole & (created_ms != NEVER_MS) & (delivered | (state == "FAILED"))
+    # The last attempt may have ended after the range.
+    ending = tried["outcome"].to_numpy()[first[1:] - 1]
+    ended = (delivered & (ending == "delivered")) | ((state == "FAILED") & (ending == "failed"))
+    counted = whole & (created_ms != NEVER_MS) & ended
     wait_ms = np.where(
         np.r_[message[1:] == message[:-1], False], np.r_[started_ms[1:], 0].astype(float) - ended_ms, np.nan
     )

@@ -34,9 +34,9 @@ class Replayed:
     """One destination under one policy.
 
     What is alike in all draws: ``known_ms``, when attempts began; ``known_took_ms``, the time to deliver, and
-    ``known_retried``, whether that took a retry. What differs: attempts as pairs of ``draw`` and ``at_ms``; per draw and
-    open message ``took_ms``, NaN where it failed for good, and ``retried`` (or per message, where it is alike in all).
-    An open message counts ``weight`` times.
+    ``known_retried``, whether that took a retry. What differs: attempts as pairs of ``draw`` and ``at_ms``; per draw
+    and open message ``took_ms``, NaN where it failed for good, and ``retried`` (or per message, where it is alike in
+    all). An open message counts ``weight`` times.
     """
 
     messages: int

@@ -74,7 +74,8 @@ def whatif(
 
 def compared(histories: Histories, policy: Policy, plan: Plan) -> Result:
     """What ``policy`` comes to over ``histories``, beside the record."""
-    was, would = histories.as_recorded(), histories.under(policy)
+    seen = histories.cut_off(policy.timeout_s)
+    was, would = histories.as_recorded(), seen.under(policy)
     days = (histories.past.to_ms - histories.past.from_ms) / DAY_MS
     summary = _rows(_with_bill(was, histories, plan, days), _with_bill(would, histories, plan, days))
     return Result(
@@ -84,7 +85,7 @@ def compared(histories: Histories, policy: Policy, plan: Plan) -> Result:
         histories.past.messages,
         plan.name,
         summary,
-        _destinations(histories, policy),
+        _destinations(histories, seen, policy),
         outage_frame(histories),
         _notes(histories, policy),
     )
@@ -103,12 +104,12 @@ def _with_bill(found: dict[str, Array], histories: Histories, plan: Plan, days: 
     return {**{name: found[name] for name in QUANTITIES}, **bill, **usd}
 
 
-def _destinations(histories: Histories, policy: Policy) -> pd.DataFrame:
+def _destinations(histories: Histories, seen: Histories, policy: Policy) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for number, record in enumerate(histories.past.records):
         if not record.counted.any():
             continue
-        was, would = histories.as_recorded(only=number), histories.under(policy, only=number)
+        was, would = histories.as_recorded(only=number), seen.under(policy, only=number)
         row: dict[str, Any] = {"url": record.url, "messages": int(record.counted.sum())}
         for name in _OF_DESTINATIONS:
             low, median, high = interval(would[name])
@@ -131,8 +132,8 @@ def _notes(histories: Histories, policy: Policy) -> tuple[str, ...]:
     )
     if policy.timeout_s is not None and 0 < longest_ms < 1_000 * policy.timeout_s - 1_000:
         notes.append(
-            f"the record's timeouts end after {longest_ms / 1_000:g} s: whether within {policy.timeout_s:g} s an answer "
-            f"would have come, it cannot tell, and none is taken to come"
+            f"the record's timeouts end after {longest_ms / 1_000:g} s: it cannot tell whether an answer would come "
+            f"within {policy.timeout_s:g} s, and none is taken to"
         )
     sampled = [one.url for number, one in enumerate(past.records) if histories.is_sampled(number, policy)]
     if sampled:

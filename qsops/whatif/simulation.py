@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
 import numpy as np
@@ -51,6 +51,10 @@ class Histories:
         if not 1 <= draws <= DRAWS_LIMIT:
             raise SettingsError(f"draws: {draws} is not from 1 to {DRAWS_LIMIT}")
         past = past_of(attempts, messages, published.waits_ms if published else None)
+        return cls._drawn(past, draws, seed)
+
+    @classmethod
+    def _drawn(cls, past: Past, draws: int, seed: int) -> Self:
         destinations, recoveries = [], []
         for number, record in enumerate(past.records):
             evidence = evidence_of(record)
@@ -59,18 +63,27 @@ class Histories:
             recoveries.append(recoveries_of(evidence, health))
         return cls(past, tuple(destinations), tuple(recoveries), draws, seed)
 
+    def cut_off(self, timeout_s: float | None) -> Self:
+        """The histories as they look to whoever waits no longer than that: the same, where no attempt took longer."""
+        records = tuple(one.cut_off(timeout_s) for one in self.past.records)
+        if all(one is other for one, other in zip(records, self.past.records, strict=True)):
+            return self
+        return self._drawn(replace(self.past, records=records), self.draws, self.seed)
+
     def under(self, policy: Policy, *, only: int | None = None) -> dict[str, Array]:
         """What ``policy`` comes to in each draw, by :data:`qsops.whatif.measures.QUANTITIES`.
 
-        Over all destinations, or ``only`` the one of that number.
+        Over all destinations, or ``only`` the one of that number. Histories that are cut off at the policy's timeout
+        need not be drawn again for it.
         """
+        seen = self.cut_off(policy.timeout_s)
         run = replay_gated if policy.gated else replay
         chosen = self._chosen(only)
         replayed = [
-            run(self.destinations[number], policy, self.draws, np.random.default_rng([self.seed, number, 1]))
+            run(seen.destinations[number], policy, self.draws, np.random.default_rng([self.seed, number, 1]))
             for number in chosen
         ]
-        return measured(replayed, [self.recoveries[number] for number in chosen], self.draws)
+        return measured(replayed, [seen.recoveries[number] for number in chosen], self.draws)
 
     def as_recorded(self, *, only: int | None = None) -> dict[str, Array]:
         """What really happened, measured alike; it differs between draws only in when outages ended."""

@@ -46,7 +46,7 @@ class Suggestion:
     """``policy`` is the one suggested, None where none of those tried delivers as much.
 
     ``frame``: a row per policy, by load. ``delivered_pct`` is the mean over draws, ``delivered_low`` the lower end of
-    its 90 % interval, ``as_much_pct`` the share of draws in which it delivers at least ``at_least_pct``. Means, too, are
+    its 90 % interval, ``as_much_pct`` the share of draws in which it delivers at least ``at_least_pct``. Means are also
     ``time_p95_s``, ``attempts`` and ``peak_per_minute``. ``pareto``: no other policy is at least as good in share,
     attempts and peak, and better in one.
     """
@@ -94,7 +94,8 @@ def suggest(
         raise SettingsError(f"delivered_pct: {delivered_pct:g} is not from 0 to 100")
     histories = Histories.of(attempts, messages, published=published, draws=draws, seed=seed)
     wanted = float(histories.as_recorded()["delivered_pct"][0]) if delivered_pct is None else delivered_pct
-    rows = [_row(policy, histories.under(policy), wanted) for policy in tried]
+    seen = {timeout_s: histories.cut_off(timeout_s) for timeout_s in {policy.timeout_s for policy in tried}}
+    rows = [_row(policy, seen[policy.timeout_s].under(policy), wanted) for policy in tried]
     frame = pd.DataFrame(rows).assign(pareto=_pareto, peak=lambda found: found["peak_per_minute"].round())
     order = ["peak", "attempts", "time_p95_s", "tried"]
     frame = frame.assign(tried=range(len(rows))).sort_values(order, ignore_index=True)

@@ -22,6 +22,7 @@ ANALYSES = {
 }
 VERBS = ANALYSES | {
     *("demo", "up", "engine", "serve", "doctor", "publish", "publish-many", "logs", "trace", "receive", "notebooks"),
+    "whatif",
 }
 NOUNS = {"archive", "dlq", "keys"}
 HEAVY = {

@@ -65,6 +65,27 @@ FRAMES = {
     ),
     "outcomes": analysis.outcomes(MESSAGES, by="label"),
     "retry_ladder": analysis.retry_ladder(ATTEMPTS),
+    "suggestion": pd.DataFrame(
+        {
+            "retries": [1, 3],
+            "retry_delay": [None, "60000"],
+            "delivered_pct": [91.5, 98.0],
+            "time_p95_s": [12.0, 60.5],
+            "attempts": [120.0, 140.5],
+            "peak_per_minute": [9.0, 14.5],
+            "pareto": [True, True],
+            "suggested": [False, True],
+        }
+    ),
+    "whatif": pd.DataFrame(
+        {
+            "quantity": ["delivered_pct", "time_p95_s", "peak_per_minute"],
+            "recorded": [95.0, 237.6, None],
+            "low": [98.1, 238.3, None],
+            "median": [98.4, 318.0, None],
+            "high": [98.8, 396.9, None],
+        }
+    ),
 }
 CHARTS = {name: lambda name=name: getattr(figures, name)(FRAMES[name]) for name in FRAMES}
 

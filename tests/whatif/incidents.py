@@ -116,7 +116,9 @@ def truth(world: World, found: Run) -> dict[str, float]:
 
 
 def _at_least(values: pd.Series, share: float) -> float:
-    return float(values.quantile(share, interpolation="lower")) if len(values) else float("nan")
+    return (
+        float(np.quantile(values.to_numpy(dtype=float), share, method="inverted_cdf")) if len(values) else float("nan")
+    )
 
 
 def _peak(world: World, at_ms: np.ndarray, width_ms: int) -> float:

@@ -1,0 +1,78 @@
+import json
+from pathlib import Path
+
+import pytest
+
+import qsops
+from tests.cli.conftest import Run
+
+URL = "https://consumer.example/hook"
+ANSWERS = ", ".join(["200"] * 6 + ["503"] * 12 + ["200"])
+
+
+@pytest.fixture
+def archive(project: Path) -> str:
+    """An archive of 40 orders, a minute apart, of which some fell into an outage and two were lost."""
+    with qsops.connect() as session:
+        session.receiver(URL, ANSWERS)
+        for number in range(40):
+            session.publish(URL, json=number, retries=2, retry_delay="60000")
+            session.advance("1m")
+        session.settle()
+        session.archive("past").sync()
+    return "past"
+
+
+def test_a_policy_is_replayed_over_an_archive(run: Run, archive: str):
+    """Every figure stands beside the recorded one, as a table and as JSON, and the outage with its edges."""
+    done = run("whatif", "--archive", archive, "--retries", "9", "--delay", "60000", "--draws", "40")
+    assert done.exit_code == 0, done.output
+    assert "delivered_pct" in done.stdout
+    assert "9 retries, 60000: 40 messages, 40 draws, seed 0" in done.stderr
+    found = json.loads(run("whatif", "--archive", archive, "--retries", "9", "--draws", "40", "--json").stdout)
+    by_quantity = {row["quantity"]: row for row in found["summary"]}
+    assert by_quantity["delivered_pct"]["recorded"] < 100
+    assert by_quantity["delivered_pct"]["low"] >= by_quantity["delivered_pct"]["recorded"]
+    assert found["outages"][0]["failures"] >= 10
+    assert found["destinations"][0]["url"] == URL
+
+
+def test_the_published_policy_is_read_from_the_archive(run: Run, archive: str):
+    """Replayed as it was published, the past is what it was."""
+    arguments = ("--archive", archive, "--retries", "2", "--delay", "60000", "--draws", "20", "--json")
+    for row in json.loads(run("whatif", *arguments).stdout)["summary"]:
+        if not row["quantity"].startswith("peak"):
+            assert row["low"] == row["high"] == row["recorded"]
+
+
+def test_a_policy_is_suggested(run: Run, archive: str, project: Path):
+    """--suggest tries a space of policies, marks one, and draws them."""
+    arguments = ("whatif", "--archive", archive, "--suggest", "--draws", "10")
+    done = run(*arguments, "--most-retries", "3", "--chart", "front.png")
+    assert done.exit_code == 0, done.output
+    assert "suggested: " in done.stderr
+    assert (project / "front.png").read_bytes().startswith(b"\x89PNG")
+    hurried = run(*arguments, "--most-retries", "1", "--within", "0s")
+    assert hurried.exit_code == 1
+    assert "none of 10 policies surely delivers" in hurried.stderr
+
+
+BAD = [
+    (("--delay", "60000 *"), "retry_delay: a retry delay expression needs"),
+    (("--retries", "-1"), "retries: -1 is no whole number from 0 to 100"),
+    (("--rate", "-2"), "rate: -2 is no whole number at least 1"),
+    (("--timeout", "soon"), "--timeout: "),
+    (("--draws", "0"), "draws: 0 is not from 1 to 5000"),
+    (("--plan", "gold"), "plan: there is none named 'gold'"),
+    (("--within", "5m"), "--most-retries and --within bound a search: add --suggest"),
+    (("--until", "2025-01-01"), "what-if: there is no finished attempt in that range"),
+    (("--chart", "whatif.pdf"), "--chart: 'whatif.pdf' ends in '.pdf'"),
+]
+
+
+def test_misuse_is_one_line(run: Run, archive: str):
+    """What cannot be replayed is refused with status 2, one line that says why, and nothing on stdout."""
+    for arguments, told in BAD:
+        done = run("whatif", "--archive", archive, *arguments)
+        assert (done.exit_code, done.stdout, done.stderr.count("\n")) == (2, "", 1), (arguments, done.output)
+        assert told in done.stderr
