@@ -38,6 +38,9 @@ __all__ = ["Service", "create_app"]
 
 #: How long the relay waits for one answer; ingest has less (service/ingest.py).
 RELAY_PATIENCE_S: Final = 10.0
+#: Objects, and collections of each generation, between two of the collector's: deliveries leave no circles behind, and
+#: a look at all that are under way after every 700 objects costs each of them some microseconds.
+COLLECT_AFTER: Final = (20_000, 20, 50)
 # The outbox is our way of asking again.
 _ASK_ONCE: Final = RetryPolicy(faults=0, bursts=0)
 
@@ -145,6 +148,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     # What is there now stays: a collector that walks over it again and again takes a twentieth of a delivery's time.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
     service.relay.start()
     service.upkeep.start()
     try:

@@ -47,6 +47,19 @@ _PROCESSED: Final = _Outcome("processed", Answer({"status": "processed"}))
 _DUPLICATE: Final = _Outcome("duplicate", Answer({"status": "duplicate"}))
 
 
+class _Line(log.Line, tag="delivery", kw_only=True):
+    """What is logged of a delivery."""
+
+    message_id: str | None = None
+    event_id: str | None = None
+    kind: str | None = None
+    retried: int
+    outcome: str
+    status: int
+    error: str | None = None
+    ms: float
+
+
 class Consumer:
     """Runs the handler on each verified delivery, and commits its effects with the claim."""
 
@@ -80,16 +93,17 @@ class Consumer:
         else:
             event, outcome = await self._decode_and_process(delivery)
         self._tally.delivered(outcome.word)
-        log.line(
-            "delivery",
-            message_id=delivery.message_id,
-            event_id=event.id if event else None,
-            kind=event.kind if event else None,
-            retried=delivery.retried,
-            outcome=outcome.word,
-            status=outcome.answer.status_code,
-            error=outcome.error,
-            ms=round((self._clock.monotonic_s() - started_s) * 1000, 3),
+        log.record(
+            _Line(
+                message_id=delivery.message_id,
+                event_id=event.id if event else None,
+                kind=event.kind if event else None,
+                retried=delivery.retried,
+                outcome=outcome.word,
+                status=outcome.answer.status_code,
+                error=outcome.error,
+                ms=round((self._clock.monotonic_s() - started_s) * 1000, 3),
+            )
         )
         return outcome.answer
 

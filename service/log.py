@@ -16,7 +16,7 @@ from typing import Any, Final, TextIO
 
 import msgspec
 
-__all__ = ["LOGGER", "fault", "line", "to_stdout"]
+__all__ = ["LOGGER", "Line", "fault", "line", "record", "to_stdout"]
 
 LOGGER: Final = logging.getLogger("service")
 
@@ -24,18 +24,31 @@ _ENCODE: Final = msgspec.json.Encoder().encode
 _ESCAPE: Final = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
+class Line(msgspec.Struct, omit_defaults=True, tag_field="log"):
+    """A line that is written often enough to have a form of its own: ``tag`` is what it is called."""
+
+
 def line(what: str, **fields: Any) -> None:
     """Write one line; fields that are None are left out."""
-    handlers = LOGGER.handlers
-    if len(handlers) == 1 and type(handlers[0]) is _Stdout:
-        handlers[0].write(_json(what, fields))
-    elif LOGGER.isEnabledFor(logging.INFO):
-        LOGGER.info(_json(what, fields))
+    _write({"log": what} | {name: value for name, value in fields.items() if value is not None})
+
+
+def record(written: Line) -> None:
+    """Write one line; fields that are as they are by default are left out."""
+    _write(written)
 
 
 def fault(what: str, **fields: Any) -> None:
     """Write one line that somebody should read."""
-    LOGGER.warning(_json(what, fields))
+    LOGGER.warning(_json({"log": what} | {name: value for name, value in fields.items() if value is not None}))
+
+
+def _write(fields: dict[str, Any] | Line) -> None:
+    handlers = LOGGER.handlers
+    if len(handlers) == 1 and type(handlers[0]) is _Stdout:
+        handlers[0].write(_json(fields))
+    elif LOGGER.isEnabledFor(logging.INFO):
+        LOGGER.info(_json(fields))
 
 
 def to_stdout() -> None:
@@ -79,9 +92,8 @@ class _Stdout(logging.Handler):
             pass  # Whoever read the log is gone: that must cost no delivery.
 
 
-def _json(what: str, fields: dict[str, Any]) -> str:
-    present = {"log": what} | {name: value for name, value in fields.items() if value is not None}
+def _json(fields: dict[str, Any] | Line) -> str:
     try:
-        return _ENCODE(present).decode("ascii")
+        return _ENCODE(fields).decode("ascii")
     except UnicodeError:  # the stream may be of any encoding, so nothing but ASCII goes into it
-        return _ESCAPE(present)
+        return _ESCAPE(fields if isinstance(fields, dict) else msgspec.to_builtins(fields))

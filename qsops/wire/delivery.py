@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
 import msgspec
 
 from qsops.models import Headers, Message
-from qsops.wire.header_text import from_wire
+from qsops.wire.header_text import from_wire, to_wire
 from qsops.wire.runs import RUN_PREFIX
 
 __all__ = [
@@ -24,7 +24,9 @@ __all__ = [
 
 USER_AGENT: Final = "Upstash-QStash"
 SIGNATURE_HEADER: Final = "Upstash-Signature"
-_SIGNATURE: Final = SIGNATURE_HEADER.lower()
+_SIGNATURE: Final = SIGNATURE_HEADER.lower().encode()
+#: More attempts than that nobody makes.
+_COUNT_DIGITS: Final = 10
 #: A destination answers 489 with this header when no retry can mend it.
 NON_RETRYABLE_STATUS: Final = 489
 NON_RETRYABLE_HEADER: Final = "Upstash-NonRetryable-Error"
@@ -103,33 +105,29 @@ class DeliveryFacts(msgspec.Struct, frozen=True):
 
 def parse_delivery_headers(headers: Headers) -> DeliveryFacts:
     """The opposite of :func:`delivery_headers`; trust it only once the signature holds. Nothing in them raises."""
-    # Backwards, so that of several the first stays.
-    first = {name.lower(): value for name, value in reversed(headers)}
-    several = len(first) < len(headers) and sum(name.lower() == _SIGNATURE for name, _ in headers) > 1
-    return _facts(first.get, several)
+    return parse_raw_delivery_headers([(to_wire(name.lower()), to_wire(value)) for name, value in headers])
 
 
 def parse_raw_delivery_headers(raw: Sequence[tuple[bytes, bytes]]) -> DeliveryFacts:
     """As :func:`parse_delivery_headers`, for headers as ASGI has them: bytes, the names in lower case."""
+    # Backwards, so that of several the first stays.
     first = dict(reversed(raw))
-
-    def told(name: str) -> str | None:
-        value = first.get(name.encode())
-        return None if value is None else from_wire(value)
-
-    several = len(first) < len(raw) and sum(name == _SIGNATURE.encode() for name, _ in raw) > 1
-    return _facts(told, several)
-
-
-def _facts(told: Callable[[str], str | None], several_signatures: bool) -> DeliveryFacts:
-    retried = told("upstash-retried") or "0"
+    told = first.get
     return DeliveryFacts(
-        told("upstash-message-id"),
-        int(retried) if retried.isascii() and retried.isdigit() and len(retried) < 10 else 0,
-        told("upstash-schedule-id"),
-        told("upstash-topic-name"),
-        told("upstash-caller-ip"),
-        told("upstash-region"),
-        told(_SIGNATURE),
-        several_signatures,
+        _text(told(b"upstash-message-id")),
+        _count(told(b"upstash-retried", b"")),
+        _text(told(b"upstash-schedule-id")),
+        _text(told(b"upstash-topic-name")),
+        _text(told(b"upstash-caller-ip")),
+        _text(told(b"upstash-region")),
+        _text(told(_SIGNATURE)),
+        len(first) < len(raw) and sum(name == _SIGNATURE for name, _ in raw) > 1,
     )
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else from_wire(value)
+
+
+def _count(value: bytes) -> int:
+    return int(value) if value.isdigit() and len(value) < _COUNT_DIGITS else 0

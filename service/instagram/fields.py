@@ -20,10 +20,11 @@ def obj(value: Any) -> Mapping[str, Any]:
 
 def text(value: Any) -> str | None:
     """``value`` as text that any database can store: ids may come as numbers, emoji as halves of a pair."""
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _INT64_MAX:
-        return str(value)
-    if not isinstance(value, str) or not value:
+    if value is None or value == "":
         return None
+    if not isinstance(value, str):
+        is_id = isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _INT64_MAX
+        return str(value) if is_id else None
     if value.isascii() and "\0" not in value:
         return value
     return value.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")

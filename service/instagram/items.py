@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -24,6 +24,10 @@ __all__ = [
     "Unsend",
     "item_of",
 ]
+
+
+#: Most messages say nothing else.
+_PLAIN: Final = {"mid", "text", "is_echo"}
 
 
 class Attachment(msgspec.Struct, frozen=True):
@@ -144,12 +148,15 @@ def item_of(kind: str, account: str, payload: Mapping[str, Any]) -> Item:
 
 
 def _direct_message(mid: str, person: str | None, message: Mapping[str, Any], *, is_echo: bool) -> DirectMessage:
+    words = text(message.get("text"))
+    if message.keys() <= _PLAIN:
+        return DirectMessage(mid, person, is_echo, words)
     reply, attachments = obj(message.get("reply_to")), message.get("attachments")
     return DirectMessage(
         mid,
         person,
         is_echo,
-        text=text(message.get("text")),
+        words,
         attachments=tuple(_attachment(value) for value in attachments) if isinstance(attachments, list) else (),
         reply_to_mid=text(reply.get("mid")),
         reply_to_story=text(obj(reply.get("story")).get("id")),

@@ -88,14 +88,12 @@ def batches(made: Iterable[Effects]) -> Iterator[Many]:
 
     Events have no order among them, so those that do the same stand side by side, and neighbours of one text are one.
     """
-    in_order = sorted(made, key=_texts)
-    statements = (statement for effects in in_order for statement in effects.statements)
-    for sql, same in groupby(statements, key=attrgetter("sql")):
+    alike: dict[tuple[str, ...], list[Effects]] = {}
+    for effects in made:
+        alike.setdefault(tuple([statement.sql for statement in effects.statements]), []).append(effects)
+    in_order = (one for texts in sorted(alike) for effects in alike[texts] for one in effects.statements)
+    for sql, same in groupby(in_order, key=attrgetter("sql")):
         yield Many(sql, [statement.parameters for statement in same])
-
-
-def _texts(effects: Effects) -> list[str]:
-    return [statement.sql for statement in effects.statements]
 
 
 def release(event_ids: Sequence[str]) -> Steps[frozenset[str]]:
