@@ -97,9 +97,7 @@ def amend(store: Store, clock: Clock, kind: str, change: Callable[[State], Chang
     for _ in range(_TURNS):
         state = load(store)
         if state.commits is None:
-            # First of all tables: where it is missing beside others, somebody has deleted it.
-            store.put(COMMITS, None, [])
-            state = load(store)
+            state = _begun(store)
         wanted = change(state)
         if wanted is None:
             return None
@@ -110,6 +108,15 @@ def amend(store: Store, clock: Clock, kind: str, change: Callable[[State], Chang
             continue
         return commit
     raise QsopsError(f"{store.root}: {_TURNS} other commits came first: let fewer syncs run at once")
+
+
+def _begun(store: Store) -> State:
+    """Make the table of commits, first of all: where it is missing beside others, somebody has deleted it."""
+    try:
+        store.advance(COMMITS, None, [])
+    except Overtaken:
+        pass  # Another one has begun, and committed.
+    return load(store)
 
 
 def _following(state: State, change: Change, kind: str, clock: Clock) -> Commit:

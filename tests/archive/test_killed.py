@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from qsops.archive.delta import DeltaStore
+from qsops.archive.layout import COMMITS, Layout
 from qsops.archive.state import load
+from qsops.archive.store import Snapshot
 from qsops.archive.syncing import sync
 from qsops.clock import EPOCH_MS, SystemClock
 from tests.archive.fakelog import FakeLog, assert_consistent, assert_whole
@@ -106,6 +108,29 @@ def test_many_at_once(folder: Path) -> None:
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda at_ms: _synced(DeltaStore(str(folder), SystemClock()), at_ms), ends_ms))
     assert_whole(DeltaStore(str(folder), SystemClock()), log_at(END_MS).listed())
+
+
+class _Late(DeltaStore):
+    """Somebody makes the archive, all of it, while this one still believes that there is none."""
+
+    def snapshot(self, layout: Layout, version: int | None = None) -> Snapshot | None:
+        found = super().snapshot(layout, version)
+        if layout is COMMITS and found is None:
+            _synced(DeltaStore(self.root, SystemClock()))
+        return found
+
+
+def test_two_begin_it(tmp_path: Path) -> None:
+    """Two first syncs make one archive, also if one has ended before the other begins to write."""
+    log = _synced(_Late(str(tmp_path), SystemClock()))
+    assert_whole(DeltaStore(str(tmp_path), SystemClock()), log.listed())
+
+
+def test_many_begin_it(tmp_path: Path) -> None:
+    """First syncs that run at the same time make one archive between them."""
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda _: _synced(DeltaStore(str(tmp_path), SystemClock())), range(3)))
+    assert_whole(DeltaStore(str(tmp_path), SystemClock()), log_at(END_MS).listed())
 
 
 def test_kill_9(folder: Path) -> None:
