@@ -15,6 +15,10 @@ __all__ = ["failure_groups"]
 
 _SAMPLES: Final = ["sample_0", "sample_1", "sample_2"]
 _KEYS: Final = ["response_status", "error", "body"]
+_READ: Final = (
+    *("message_id", "attempt", "url", "outcome", "ended_ms"),
+    *("response_status", "error_fingerprint", "body_fingerprint"),
+)
 _COLUMNS: Final = [
     *("group", "response_status", "error", "attempts", "share_pct", "messages", "recovered", "urls"),
     *("first_at", "last_at", "sample_ids", "body"),
@@ -57,8 +61,8 @@ def failure_groups(attempts: source.Rows) -> pd.DataFrame:
 
 def _each_message(attempts: Any) -> Any:
     """The failed attempts of each message in each group as one row, with its ``place`` in the group, from 0."""
-    failed = failed_attempts(attempts)
-    failed = failed.mutate(error=failed.error_fingerprint, body=failed.body_fingerprint)
+    failed = failed_attempts(attempts.select(*_READ))
+    failed = failed.rename(error="error_fingerprint", body="body_fingerprint")
     each = failed.group_by([*_KEYS, "message_id"]).agg(
         url=failed.url.min(),
         attempts=ibis._.count(),

@@ -13,6 +13,7 @@ from qsops.analysis.failed import failed_attempts
 __all__ = ["failures"]
 
 _KEYS: Final = ["url", "response_status", "error"]
+_READ: Final = (*_KEYS, "message_id", "attempt", "outcome", "ended_ms")
 
 
 def failures(attempts: source.Rows) -> pd.DataFrame:
@@ -23,7 +24,7 @@ def failures(attempts: source.Rows) -> pd.DataFrame:
 
     Limits: errors that differ in an id are rows of their own; :func:`~qsops.analysis.failure_groups` joins them.
     """
-    failed = failed_attempts(source.of(attempts))
+    failed = failed_attempts(source.of(attempts).select(*_READ))
     each = failed.group_by([*_KEYS, "message_id"]).agg(
         attempts=ibis._.count(), saved=failed.saved.max(), first_ms=failed.ended_ms.min(), last_ms=failed.ended_ms.max()
     )

@@ -43,6 +43,8 @@ _INTERVALS: Final = pa.schema(
         ("failed", pa.int64()),
     ]
 )
+_SAID: Final = ["response_status", "error_fingerprint"]
+_READ: Final = ("url", "message_id", "attempt", "outcome", "down", "at_ms", "ended_ms", *_SAID)
 
 
 def outages(attempts: source.Rows, *, least_odds: float = 1e6) -> pd.DataFrame:
@@ -61,8 +63,9 @@ def outages(attempts: source.Rows, *, least_odds: float = 1e6) -> pd.DataFrame:
     """
     table = judged(source.of(attempts))
     intervals = _intervals(runs(table), math.log(least_odds))
-    hit, told = _hit(table, intervals)
-    found = source.frame_of_table(intervals).join(hit, on="outage").join(told, on="outage")
+    told = _told(table, intervals)
+    hit = told.groupby("outage").agg({"ended_ms": "max", "messages": "sum", "recovered": "sum"})
+    found = source.frame_of_table(intervals).join(hit, on="outage").join(_most_frequent(told), on="outage")
     found["began_at"], found["ended_at"] = source.moments(found["from_ms"]), source.moments(found["ended_ms"])
     found["duration_s"] = source.seconds(found["ended_ms"] - found["from_ms"], 3)
     found["depth_pct"] = source.percent(found["failed"], found["attempts"])
@@ -111,24 +114,30 @@ def _scored(down: Array, length: Array, usual: float, depth: float, least: float
     return best_segments((np.where(down, failed, fine) * length).tolist(), least)
 
 
-def _hit(attempts: Any, intervals: pa.Table) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Of each outage ``ended_ms, messages, recovered``, and beside it ``response_status, error`` that were most."""
+def _told(attempts: Any, intervals: pa.Table) -> pd.DataFrame:
+    """What failures said in each outage: ``outage, response_status, error_fingerprint, attempts, ended_ms`` and more.
+
+    Each of the ``messages`` of an outage, and of those ``recovered``, is counted in one row of it.
+    """
     spans = beside(attempts, intervals.rename_columns({"url": "hit_url", "attempts": "hit", "failed": "hit_failed"}))
-    failed = failed_attempts(attempts)
+    failed = failed_attempts(attempts.select(*_READ))
     failed = failed.filter(failed.down == 1)
     inside = failed.join(
         spans, [failed.url == spans.hit_url, failed.at_ms >= spans.from_ms, failed.at_ms <= spans.to_ms]
     )
-    each = inside.group_by(["outage", "message_id", "response_status", "error_fingerprint"]).agg(
+    each = inside.group_by(["outage", "message_id", *_SAID]).agg(
         attempts=ibis._.count(), saved=inside.saved.max(), ended_ms=inside.ended_ms.max()
     )
-    hit = each.group_by("outage").agg(
-        ended_ms=each.ended_ms.max(),
-        messages=each.message_id.nunique(),
-        recovered=each.message_id.nunique(where=each.saved == 1),
+    place = ibis.row_number().over(ibis.window(group_by=["outage", "message_id"], order_by=_SAID))
+    counted = each.mutate(place=place)
+    first = counted.place == 0
+    found = counted.group_by(["outage", *_SAID]).agg(
+        attempts=counted.attempts.sum(),
+        ended_ms=counted.ended_ms.max(),
+        messages=first.ifelse(1, 0).sum(),
+        recovered=first.ifelse(counted.saved, 0).sum(),
     )
-    told = each.group_by(["outage", "response_status", "error_fingerprint"]).agg(attempts=each.attempts.sum())
-    return source.frame_of(hit).set_index("outage"), _most_frequent(source.frame_of(told))
+    return source.frame_of(found)
 
 
 def _most_frequent(told: pd.DataFrame) -> pd.DataFrame:

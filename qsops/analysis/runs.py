@@ -15,6 +15,10 @@ __all__ = ["judged", "runs"]
 _CLIENT_ERRORS: Final = (400, 499)
 _FOR_NOW: Final = (408, 425, 429)
 _ENDED: Final = ("delivered", "error", "failed")
+_READ: Final = (
+    *("url", "message_id", "attempt", "outcome", "started_ms", "ended_ms"),
+    *("response_status", "error_fingerprint"),
+)
 
 
 def judged(attempts: Any) -> Any:
@@ -23,7 +27,8 @@ def judged(attempts: Any) -> Any:
     ``down`` is 1 where the destination failed, 0 where it answered: with success, or with a status that says that the
     message is at fault (4xx but 408, 425 and 429).
     """
-    ended = attempts.filter(attempts.url.notnull() & attempts.ended_ms.notnull() & attempts.outcome.isin([*_ENDED]))
+    read = attempts.select(*_READ)
+    ended = read.filter(read.url.notnull() & read.ended_ms.notnull() & read.outcome.isin([*_ENDED]))
     status = ibis.coalesce(ended.response_status, 0)
     own_fault = status.between(*_CLIENT_ERRORS) & ~status.isin([*_FOR_NOW])
     return ended.mutate(
