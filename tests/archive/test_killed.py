@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from qsops.archive.delta import DeltaStore
-from qsops.archive.layout import COMMITS, Layout
+from qsops.archive.layout import Layout
 from qsops.archive.state import load
 from qsops.archive.store import Snapshot
 from qsops.archive.syncing import sync
@@ -111,19 +111,26 @@ def test_many_at_once(folder: Path) -> None:
 
 
 class _Late(DeltaStore):
-    """Somebody makes the archive, all of it, while this one still believes that there is none."""
+    """Somebody makes the archive, all of it, when this one has looked for the ``turn``-th time and found none."""
+
+    def __init__(self, folder: Path, turn: int) -> None:
+        super().__init__(str(folder), SystemClock())
+        self._turns = turn
 
     def snapshot(self, layout: Layout, version: int | None = None) -> Snapshot | None:
         found = super().snapshot(layout, version)
-        if layout is COMMITS and found is None:
-            _synced(DeltaStore(self.root, SystemClock()))
+        if found is None:
+            self._turns -= 1
+            if self._turns == 0:
+                _synced(DeltaStore(self.root, SystemClock()))
         return found
 
 
-def test_two_begin_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("turn", range(1, 6))
+def test_two_begin_it(tmp_path: Path, turn: int) -> None:
     """Two first syncs make one archive, also if one has ended before the other begins to write."""
-    log = _synced(_Late(str(tmp_path), SystemClock()))
-    assert_whole(DeltaStore(str(tmp_path), SystemClock()), log.listed())
+    _synced(_Late(tmp_path, turn), HALF_MS)
+    assert_whole(DeltaStore(str(tmp_path), SystemClock()), log_at(END_MS).listed())
 
 
 def test_many_begin_it(tmp_path: Path) -> None:
