@@ -94,15 +94,22 @@ class Cluster:
     def kill(self) -> None:
         """End it without a word to anybody, as a power cut would; it recovers at its next start."""
         server, self._server = self._server, None
-        if server is not None:
-            for pid in (*_children(server.pid), server.pid):
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass  # it ended by itself meanwhile
-            server.wait()
+        if server is None:
+            return
+        _send(server.pid, signal.SIGSTOP)  # else it makes another child while we look for them
+        children = _children(server.pid)
+        for pid in (*children, server.pid):
+            _send(pid, signal.SIGKILL)
+        server.wait()
+        # As long as one of them is there the next server does not start.
+        end_s = time.monotonic() + _LIMIT_S
+        while any(_runs(pid) for pid in children) and time.monotonic() < end_s:
+            time.sleep(_LOOK_AGAIN_S)
 
     def _answers(self) -> bool:
+        with socket.socket() as probe:
+            if probe.connect_ex((LOOPBACK, self.port)) != 0:
+                return False  # cheaper than to ask by the program
         asked = [_program("pg_isready"), "-q", "-h", LOOPBACK, "-p", str(self.port)]
         return subprocess.run(asked, check=False, timeout=_LIMIT_S).returncode == 0
 
@@ -139,6 +146,22 @@ def _children(pid: int) -> list[int]:
     """The processes that ``pid`` has started; elsewhere than on Linux they end by themselves, a little later."""
     listed = Path(f"/proc/{pid}/task/{pid}/children")
     return [int(child) for child in listed.read_text().split()] if listed.exists() else []
+
+
+def _send(pid: int, number: signal.Signals) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass  # it ended by itself meanwhile
+
+
+def _runs(pid: int) -> bool:
+    """Whether it is there, and more than an entry that nobody has taken away (Linux)."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in ("Z", "X")
 
 
 def _program(name: str) -> str:

@@ -2,7 +2,7 @@
 
 ``python -m scripts.soak_service [--rounds 20] [--posts 400] [--kills 12] [--seed 1]`` from the root of the project. The
 rounds take SQLite and PostgreSQL, and the modes ``direct`` and ``outbox-first``, in turn; with PostgreSQL every second
-kill is the database's.
+kill is the database's, or a stop for half a minute.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from qsops.clock import SystemClock
 from tests.service.killing import Town
 
 MODES: Final = ("direct", "outbox-first")
+#: For so long a PostgreSQL is stopped.
+AWAY_S: Final = 30.0
 
 
 def play(number: int, *, seed: int, posts: int, kills: int) -> int:
@@ -31,7 +33,7 @@ def play(number: int, *, seed: int, posts: int, kills: int) -> int:
         cluster() if number // 2 % 2 else nullcontext() as postgres,
         Town(Path(folder), cluster=postgres, mode=mode, seed=seed) as town,
     ):
-        received = town.storm(posts, kills)
+        received = town.storm(posts, kills, away_s=AWAY_S)
         count = town.count(received)
     if not count.adds_up:
         missing = [sorted(received - some)[:5] for some in (count.published, count.processed)]

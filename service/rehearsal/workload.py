@@ -57,9 +57,10 @@ def make_workload(count: int, seed: int = 0, *, start_ms: int = EPOCH_MS) -> Wor
     while len(entries) + round(len(entries) * _DUPLICATES) < count:
         entries.append(next(conversation))
     entries += [dice.choose(entries) for _ in range(max(0, count - len(entries)))]
-    bodies = tuple(encode(post(*_merged(part))) for part in dice.parts(dice.displaced(entries)))
-    found = frozenset(update.id for one in entries for update in updates(post(one)))
-    return Workload(bodies, len(entries), found, frozenset({POISON_ID}))
+    posts = [post(*_merged(part)) for part in dice.parts(dice.displaced(entries))]
+    # As they are posted: what has no time of its own takes that of the entry which it was merged into.
+    found = frozenset(update.id for one in posts for update in updates(one))
+    return Workload(tuple(encode(one) for one in posts), len(entries), found, frozenset({POISON_ID}))
 
 
 def _poison(at_ms: int) -> dict[str, Any]:

@@ -6,9 +6,11 @@ from qsops.models import LogFilter, State
 from service.app import create_app
 from service.rehearsal import POISON_ID, Fault, fault_of, make_workload, rehearsal_settings
 from service.rehearsal.faults import POISON_REASON
+from service.relay import LONGEST_WAIT_MS
 from service.samples import NAMES, PERSON, TEXT, encode, sample
 from tests.pipeline.town import BASE, HOUR_MS, Town, in_town
 
+MINUTE_MS = 60_000
 FLAKY = "service.rehearsal:flaky_handler"
 
 
@@ -129,6 +131,37 @@ def test_an_unreachable_qstash_costs_no_event():
         assert await town.rows("select * from outbox") == []
 
     in_town(main)
+
+
+@pytest.mark.parametrize("mode", ["direct", "outbox-first"])
+def test_ten_minutes_without_qstash_cost_no_event(mode: str):
+    """Posts go on all the while: each is answered 200 and kept, readiness says degraded and not away, and once QStash
+    is back all of them are processed, once, before the relay's longest wait is over."""
+
+    async def main(town: Town) -> None:
+        workload = make_workload(200, 8)
+        before, during = workload.bodies[:1], workload.bodies[1:]
+        await town.post(*before)
+        await town.engine.settle()
+        known = {entry.event_id for entry in await town.ledger()}
+        town.road.is_cut = True
+        told = []
+        for minute in range(10):
+            await town.post(*during[minute::10])
+            await town.engine.advance(MINUTE_MS)
+            answer = await town.http.get("/readyz")
+            told.append((answer.status_code, answer.json()["status"]))
+        assert told[3:] == [(200, "ok")] * 2 + [(200, "degraded")] * 5
+        assert {entry.state for entry in await town.ledger() if entry.event_id not in known} == {"queued"}
+        town.road.is_cut = False
+        await town.engine.advance(LONGEST_WAIT_MS)
+        ledger = await town.ledger()
+        assert {entry.event_id for entry in ledger} == workload.event_ids
+        assert {(entry.state, entry.deliveries) for entry in ledger} == {("processed", 1)}
+        assert await town.rows("select * from outbox") == []
+        assert (await town.http.get("/readyz")).json()["status"] == "ok"
+
+    in_town(main, qsops_ingest_mode=mode)
 
 
 def test_what_was_refused_at_the_gate_is_delivered_after_the_key_is_mended():

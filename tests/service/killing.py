@@ -136,17 +136,22 @@ class Town:
         }
         self._service = _Service(self._listening, settings, self._folder)
 
-    def storm(self, posts: int, kills: int, *, each: int = 4) -> frozenset[str]:
+    def storm(self, posts: int, kills: int, *, each: int = 4, away_s: float = 0.0) -> frozenset[str]:
         """Send ``posts`` signed POSTs of ``each`` events; the events received.
 
-        Meanwhile kill ``kills`` times, the service or, where it is a server, the database in turn.
+        Meanwhile kill ``kills`` times, the service or, where it is a server, the database in turn. Every second time
+        the database is not killed but stopped, and is away for ``away_s``.
         """
         senders = _Senders(self, posts, each)
         for number in range(kills):
             after = (number + self._random.uniform()) / kills * posts
             until(lambda after=after: senders.answered >= after or None, f"{after:.0f} answers", END_WITHIN_S, 0.002)
             if self._cluster and number % 2:
-                self._cluster.kill()
+                if number % 4 == 3:
+                    self._cluster.stop()
+                    threading.Event().wait(away_s)
+                else:
+                    self._cluster.kill()
                 self._cluster.start()
             else:
                 self._service.kill()

@@ -21,10 +21,13 @@ def test_every_effect_is_there_once_whatever_is_killed(tmp_path: Path, mode: str
 
 
 def test_the_database_is_killed_as_well(tmp_path: Path):
-    """PostgreSQL and the service are killed in turn, in the middle of commits: the same events, every effect once."""
+    """PostgreSQL and the service are killed in turn, in the middle of commits, and once it is stopped for a while.
+
+    The same events, every effect once.
+    """
     with cluster() as postgres, Town(tmp_path, cluster=postgres, mode="outbox-first", seed=3) as town:
-        received = town.storm(posts=30, kills=3)
+        received = town.storm(posts=30, kills=4, away_s=1)
         count = town.count(received)
-    assert town.kills == 3
+    assert town.kills == 4
     assert len(received) == 120
     assert count.adds_up, count
