@@ -12,8 +12,9 @@ from service.pruning import Pruner
 
 __all__ = ["Upkeep"]
 
-#: For as long as that a caller of :meth:`Upkeep.once` waits.
+#: For as long as that a caller of :meth:`Upkeep.once` waits, and at most so much of it for what is too old.
 ONCE_S: Final = 10.0
+PRUNE_S: Final = 4.0
 
 
 class Upkeep:
@@ -36,10 +37,10 @@ class Upkeep:
             await self._alerts.aclose()
 
     async def once(self) -> None:
-        """One portion and one round, within bounds; nothing is raised, since the caller came for something else."""
+        """Some pruning and one round, within bounds; nothing is raised, since the caller came for something else."""
         try:
             async with asyncio.timeout(ONCE_S):
-                await self._pruner.portion()
+                await self._pruner.prune(PRUNE_S)
                 if self._alerts:
                     await self._alerts.round()
         except TimeoutError:

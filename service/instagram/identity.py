@@ -11,6 +11,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+import msgspec
+
 from service.instagram.fields import obj, text
 from service.instagram.kinds import Kind
 
@@ -19,6 +21,7 @@ __all__ = ["conversation_of", "identity", "mid_of"]
 _DIGEST_CHARS: Final = 32
 # Made once: json.dumps with separators builds an encoder for each call.
 _canonical: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False).encode
+_of_texts: Final = msgspec.json.Encoder().encode
 
 # Of these the order matters within a post, or what else was commented on.
 _ON_MEDIA: Final = frozenset({Kind.COMMENT, Kind.LIVE_COMMENT, Kind.MENTION})
@@ -37,8 +40,21 @@ _MID_HOLDERS: Final = {
 
 def identity(account: str, kind: Kind, payload: Mapping[str, Any], entry_time: Any = None) -> str:
     """``<kind>-<32 hex digits>``. Where nothing in the payload is made to identify it, all of it does."""
-    key = [account, kind, *(_parts(kind, payload) or ["as it came", entry_time, payload])]
-    return f"{kind}-{hashlib.sha256(_canonical(key).encode('ascii')).hexdigest()[:_DIGEST_CHARS]}"
+    parts = _parts(kind, payload)
+    if parts is None:
+        key = _canonical([account, kind, "as it came", entry_time, payload]).encode("ascii")
+    else:
+        key = _text_key([account, kind, *parts])
+    return f"{kind}-{hashlib.sha256(key).hexdigest()[:_DIGEST_CHARS]}"
+
+
+def _text_key(parts: list[str | None]) -> bytes:
+    """Texts as canonical JSON, in which nothing but ASCII stands as it is."""
+    try:
+        key = _of_texts(parts)
+    except UnicodeEncodeError:
+        return _canonical(parts).encode("ascii")
+    return key if key.isascii() else _canonical(parts).encode("ascii")
 
 
 def mid_of(kind: str, payload: Mapping[str, Any]) -> str | None:
@@ -74,7 +90,7 @@ def _person(account: str, kind: str, payload: Mapping[str, Any]) -> str | None:
     return text(obj(payload.get("recipient")).get("id")) if sender == account or kind == Kind.ECHO else sender
 
 
-def _parts(kind: Kind, payload: Mapping[str, Any]) -> list[Any] | None:
+def _parts(kind: Kind, payload: Mapping[str, Any]) -> list[str | None] | None:
     """What tells two events of one account and kind apart; None when it is missing."""
     mid = mid_of(kind, payload)
     if mid is None:

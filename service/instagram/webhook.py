@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
+
+import msgspec
 
 from service.instagram.fields import moment, obj, text
 from service.instagram.identity import identity
@@ -26,8 +27,7 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f]")
 _ENTRY_KEYS: Final = frozenset({"id", "time", "messaging", "standby", "changes", "field", "value"})
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
+class Update(msgspec.Struct, frozen=True):
     """One update of a POST; ``occurred_at`` is None where Meta did not say."""
 
     id: str

@@ -7,7 +7,10 @@ from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from typing import Any, Final
 
+import msgspec
+
 from qsops.errors import Rejected
+from qsops.models import Headers
 from qsops.wire.http import Request
 from qsops.wire.publishing import parse_publish, publish_request
 from service.store import ledger
@@ -63,6 +66,7 @@ _KEEP: Final = (
     "where id = :id"
 )
 _FOREVER_MS: Final = 2**62
+_encode: Final = msgspec.json.Encoder().encode
 
 
 def insert(outgoing: Iterable[Outgoing], now_ms: int) -> Steps[None]:
@@ -114,6 +118,13 @@ def lag() -> Steps[Backlog]:
     return Backlog(*row)
 
 
+def _as_text(headers: Headers) -> str:
+    try:
+        return _encode(headers).decode()
+    except UnicodeEncodeError:  # half of a surrogate pair, which databases do not take either
+        return json.dumps(headers)
+
+
 def values(outgoing: Outgoing, now_ms: int) -> dict[str, Any]:
     """The columns of its row."""
     request = publish_request(outgoing.publish)
@@ -121,7 +132,7 @@ def values(outgoing: Outgoing, now_ms: int) -> dict[str, Any]:
         "deduplication_id": outgoing.publish.deduplication_id,
         "event_id": outgoing.event_id,
         "path": request.target,
-        "headers": json.dumps(request.headers),
+        "headers": _as_text(request.headers),
         "body": request.body,
         "created_at_ms": now_ms,
         "due_at_ms": None if outgoing.parked else now_ms + outgoing.wait_ms,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from qsops.errors import Rejected
@@ -50,7 +51,12 @@ _NEVER: Final = frozenset(
 
 def encode_forwarded(headers: Headers) -> Headers:
     """``headers`` with the prefix; the content type is passed through without it."""
-    return tuple((name if name.lower() == _CONTENT_TYPE else f"{_FORWARD}{name}", value) for name, value in headers)
+    return tuple([(_as_forwarded(name), value) for name, value in headers])
+
+
+@lru_cache(maxsize=1_024)
+def _as_forwarded(name: str) -> str:
+    return name if name.lower() == _CONTENT_TYPE else f"{_FORWARD}{name}"
 
 
 def decode_forwarded(headers: Headers, prefix: str = _FORWARD) -> Headers:

@@ -80,19 +80,19 @@ def encode_options(publish: Publish) -> Headers:
     """``publish`` without its destination, queue and body, as headers."""
     flow = publish.flow_control
     options = (
-        ("Method", publish.method),
-        ("Delay", _duration(publish.delay_s)),
-        ("Not-Before", _number(publish.not_before_s)),
-        ("Timeout", _duration(publish.timeout_s)),
-        ("Retries", _number(publish.retries)),
-        ("Retry-Delay", publish.retry_delay),
-        ("Deduplication-Id", publish.deduplication_id),
-        ("Content-Based-Deduplication", "true" if publish.content_based_deduplication else None),
-        ("Label", ",".join(publish.labels) or None),
-        ("Redact-Fields", ",".join(publish.redact) or None),
+        ("Upstash-Method", publish.method),
+        ("Upstash-Delay", _duration(publish.delay_s)),
+        ("Upstash-Not-Before", _number(publish.not_before_s)),
+        ("Upstash-Timeout", _duration(publish.timeout_s)),
+        ("Upstash-Retries", _number(publish.retries)),
+        ("Upstash-Retry-Delay", publish.retry_delay),
+        ("Upstash-Deduplication-Id", publish.deduplication_id),
+        ("Upstash-Content-Based-Deduplication", "true" if publish.content_based_deduplication else None),
+        ("Upstash-Label", ",".join(publish.labels) or None),
+        ("Upstash-Redact-Fields", ",".join(publish.redact) or None),
     )
     return (
-        *((f"Upstash-{name}", value) for name, value in options if value is not None),
+        *[option for option in options if option[1] is not None],
         *(() if flow is None else ((_FLOW_KEY, flow.key), (_FLOW_VALUE, values.encode_flow_limits(flow)))),
         *encode_callback(CALLBACK, publish.callback),
         *encode_callback(FAILURE_CALLBACK, publish.failure_callback),
