@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,8 +15,9 @@ import pytest
 
 from qsops import fold, frames
 from qsops.archive.delta import DeltaStore
-from qsops.archive.layout import MALFORMED, MESSAGES
+from qsops.archive.layout import MALFORMED, MESSAGES, Layout
 from qsops.archive.state import load
+from qsops.archive.store import Part, Snapshot
 from qsops.clock import SystemClock
 from tests.archiving.keeping import assert_same_rows, held, keeping
 from tests.archiving.processes import Verb
@@ -102,15 +104,18 @@ def test_a_first_sync_that_dies_before_its_commit_is_begun_again(tmp_path: Path,
     """Its rows lie there without any commit, which is not an archive that lost its commits."""
     log = written(1, 200)
     with LogServer(log) as server, keeping(server, tmp_path / "archive") as kept:
+        advance = kept.store.advance
+
+        def die(layout: Layout, base: Snapshot | None, add: Sequence[Part], *rest: Any) -> Snapshot:
+            if add:
+                raise KeyboardInterrupt
+            return advance(layout, base, add, *rest)
+
         with monkeypatch.context() as patched:
-            patched.setattr(kept.store, "advance", _die)
+            patched.setattr(kept.store, "advance", die)
             with pytest.raises(KeyboardInterrupt):
                 kept.sync(most=100_000)
         assert (tmp_path / "archive" / "logs").exists()
         assert load(kept.store).commit is None
         kept.sync(most=100_000)
         assert_same_rows(held(kept.store), server.listed())
-
-
-def _die(*_: object, **__: object) -> None:
-    raise KeyboardInterrupt
