@@ -114,7 +114,7 @@ def pulled_spans(source: Source, span: Span, most: int = MOST) -> Iterator[tuple
         if pulled.entries.num_rows or pulled.malformed or window[1] == span[1]:
             yield (begun_ms, window[1]), pulled
             begun_ms = window[1] + 1
-        at_ms, width_ms = window[1] + 1, wider(width_ms, pulled.entries.num_rows)
+        at_ms, width_ms = window[1] + 1, wider(width_ms, pulled.entries.num_rows, most)
 
 
 def _lost(lacking: tuple[Span, ...], remembered_ms: int) -> tuple[Span, ...]:

@@ -7,13 +7,14 @@ from typing import Final
 
 from qsops.archive.spans import Span
 
-__all__ = ["FIRST_MS", "MOST", "narrower", "wanted", "wider"]
+__all__ = ["FIRST_MS", "MOST", "MOST_WITH_BODIES", "narrower", "wanted", "wider"]
 
 #: How long the first window is, before anybody knows how dense the log is.
 FIRST_MS: Final = 600_000
 #: A window with more entries than this is pulled anew in smaller ones: what is in memory at once is bounded.
 MOST: Final = 200_000
-_AIM: Final = 100_000
+#: The texts of one entry may be larger than a thousand entries without.
+MOST_WITH_BODIES: Final = 5_000
 _SHRINK: Final = 4
 _GROW: Final = 8
 
@@ -44,6 +45,6 @@ def narrower(width_ms: int) -> int:
     return max(1, width_ms // _SHRINK)
 
 
-def wider(width_ms: int, entries: int) -> int:
-    """The width after a window of so many entries, so that the next has about 100,000."""
-    return max(1, min(width_ms * _GROW, width_ms * _AIM // max(1, entries)))
+def wider(width_ms: int, entries: int, most: int) -> int:
+    """The width after a window of so many entries, so that the next has about half of ``most``."""
+    return max(1, min(width_ms * _GROW, width_ms * most // (2 * max(1, entries))))

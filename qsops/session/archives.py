@@ -10,6 +10,7 @@ from qsops.archive.source import LogSource, Run
 from qsops.archive.store import Store
 from qsops.archive.syncing import LATENESS_MS, RETENTION_MS, sync
 from qsops.archive.verify import VerifyReport, verify
+from qsops.archive.windows import MOST, MOST_WITH_BODIES
 from qsops.session.progress import waiting
 from qsops.session.windows import Moment, moment_ms, span_ms
 from qsops.session.wiring import Wiring
@@ -55,6 +56,7 @@ class SessionArchive(Archive):
                 to_ms=to_ms,
                 lateness_ms=lateness_ms,
                 retention_ms=retention_ms,
+                most=MOST_WITH_BODIES if bodies else MOST,
             )
 
         with self._reported():
@@ -78,8 +80,15 @@ class SessionArchive(Archive):
         retention_ms = span_ms("retention", retention)
 
         def work(run: Run) -> VerifyReport:
-            source = LogSource(client, run, bodies=bodies)
-            return verify(self._store, source, self._clock, from_ms=from_ms, to_ms=to_ms, retention_ms=retention_ms)
+            return verify(
+                self._store,
+                LogSource(client, run, bodies=bodies),
+                self._clock,
+                from_ms=from_ms,
+                to_ms=to_ms,
+                retention_ms=retention_ms,
+                most=MOST_WITH_BODIES if bodies else MOST,
+            )
 
         with self._reported():
             return waiting(self._wiring, "archive", work, progress)

@@ -45,6 +45,6 @@ def test_dense_log(per_s: int) -> None:
             width_ms = narrower(width_ms)
             continue
         counts.append(count)
-        width_ms = wider(width_ms, count)
+        width_ms = wider(width_ms, count, MOST)
     assert max(counts) <= MOST
     assert min(counts[-3:]) > MOST // 4
