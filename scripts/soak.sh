@@ -27,5 +27,8 @@ echo "soak: the service and its database, killed under load"
 echo "soak: an archive of three million entries, its syncs killed over and over"
 "$bin/python" -m scripts.soak_archive --messages 1000000 --kills 40 --seed 1
 
+echo "soak: what-if against what really comes, two hundred times"
+"$bin/python" -m scripts.soak_whatif --incidents 200
+
 echo "soak: an hour under load, and flat memory"
 "$bin/python" -m scripts.soak_memory --minutes 60
