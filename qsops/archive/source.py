@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Protocol
 
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -160,8 +160,8 @@ def _is_entry(entry: Any) -> bool:
 
 
 def _raw(entry: Any) -> str:
-    """The same text for the same value."""
-    return orjson.dumps(entry, option=orjson.OPT_SORT_KEYS).decode()
+    """The same text for the same value, whatever is in it."""
+    return json.dumps(entry, sort_keys=True, separators=(",", ":"))
 
 
 def _backwards(table: pa.Table) -> pa.Table:
