@@ -26,6 +26,7 @@ class Pages:
 
     async def send(self, request: Request) -> Response:
         self.asked.append(request.query)
+        await asyncio.sleep(0)
         asked = Parameters(request.query)
         since, until = int(asked.text("fromDate") or 0), int(asked.text("toDate") or 10**18)
         listed = [entry for entry in self.entries if since <= _time_ms(entry, since) <= until]
