@@ -106,7 +106,7 @@ def test_too_many() -> None:
     pages, span = Pages([_entry(number) for number in reversed(range(1_000))], page=5), (EPOCH_MS, EPOCH_MS + 1_000)
     with pytest.raises(TooMany):
         _source(pages).entries(span, 12)
-    assert len(pages.asked) < 60
+    assert len(pages.asked) < 120
     assert _source(pages).entries(span, 1_000).entries.num_rows == 1_000
 
 
