@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from typing import Final
 
 import pyarrow as pa
-from deltalake.exceptions import CommitFailedError, DeltaError, DeltaProtocolError
 
 from qsops.errors import Corrupt, QsopsError, SettingsError, Unreachable
 
@@ -34,6 +33,9 @@ def reported(root: str) -> Iterator[None]:
 
     A conflict between writers is no fault, and passes as it is.
     """
+    # Without the package there is no store to fail, but that is told where one is opened.
+    from deltalake.exceptions import CommitFailedError, DeltaError
+
     try:
         yield
     except CommitFailedError:
@@ -43,6 +45,8 @@ def reported(root: str) -> Iterator[None]:
 
 
 def _told(root: str, error: Exception) -> QsopsError:
+    from deltalake.exceptions import DeltaProtocolError
+
     text = str(error)
     if isinstance(error, DeltaProtocolError):
         return SettingsError(f"{root} holds tables of a newer kind of Delta than this qsops writes: update qsops")

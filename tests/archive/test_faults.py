@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -160,3 +162,19 @@ def test_a_file(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("")
     with pytest.raises(SettingsError, match="is a file: name a folder"):
         place(tmp_path / "notes.txt", {}, tmp_path)
+
+
+def test_without_the_packages(tmp_path: Path) -> None:
+    """Where the extra is not installed, an archive says how to install it, and all else of qsops works."""
+    tried = """
+import sys
+sys.modules.update(dict.fromkeys(["deltalake", "duckdb", "ibis"]))
+import qsops
+for open_it in (qsops.connect().archive, __import__("qsops.archive").archive.open_archive):
+    try:
+        open_it(sys.argv[1])
+    except qsops.errors.SettingsError as error:
+        print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", tried, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["an archive needs the package deltalake: pip install 'qsops[archive]'"] * 2

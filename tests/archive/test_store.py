@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -66,6 +67,26 @@ def test_only_one_advances(any_store: Store) -> None:
     with pytest.raises(Overtaken):
         any_store.advance(MALFORMED, first, [_part(4)])
     assert _numbers(any_store, any_store.snapshot(MALFORMED)) == [1, 3]
+
+
+def test_races(any_store: Store) -> None:
+    """Of those that advance at the same moment, each is told whether it was the one."""
+
+    def run(number: int) -> int:
+        won = 0
+        for turn in range(4):
+            try:
+                any_store.advance(MALFORMED, any_store.snapshot(MALFORMED), [_part(10 * number + turn)])
+            except Overtaken:
+                continue
+            won += 1
+        return won
+
+    any_store.advance(MALFORMED, None, [_part(0)])
+    with ThreadPoolExecutor() as pool:
+        won = sum(pool.map(run, range(1, 4)))
+    assert won >= 4
+    assert len(_numbers(any_store, any_store.snapshot(MALFORMED))) == 1 + won
 
 
 def test_parts(any_store: Store) -> None:
