@@ -47,7 +47,8 @@ def cost(
     with past(ctx, since, until, archive) as seen:
         from qsops import analysis
 
-        span = {"since": seen.since, "until": seen.until or seen.now}
+        # An archive ends where it was synced last, and not now.
+        span = {"since": seen.since, "until": seen.until or (seen.now if archive is None else None)}
         if by is not None:
             frame = analysis.cost_shares(seen.messages, seen.attempts, by.value, plan=plan or "payg", **span)
         else:

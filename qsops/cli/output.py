@@ -29,6 +29,7 @@ class Format(StrEnum):
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write there instead of to stdout.")]
 
+_LARGE = 100
 _BINARY_ON_A_TERMINAL = "parquet is binary: name a file with --out, or lead stdout into one"
 
 
@@ -116,9 +117,17 @@ def _cell(value: Any) -> str:
     if isinstance(value, pd.Timestamp):
         return value.strftime("%Y-%m-%d %H:%M:%S.") + f"{value.microsecond // 1000:03}"
     if isinstance(value, float):
-        return f"{value:.1f}"
+        return _number(value)
     # What came over the wire is text: it moves no cursor and colours nothing.
     return "".join(c if c.isprintable() else "�" for c in str(value))
+
+
+def _number(value: float) -> str:
+    """To one decimal, and small ones to three where one says too little: cents, and shares that hardly differ."""
+    if abs(value) >= _LARGE or round(value, 1) == value:
+        return f"{value:.1f}"
+    digits = f"{value:.3f}".rstrip("0")
+    return f"{digits}0" if digits.endswith(".") else digits
 
 
 def _write_bytes(content: bytes, out: Path | None) -> None:

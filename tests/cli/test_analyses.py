@@ -3,9 +3,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import qsops
+from qsops.cli.output import cells_of
 from qsops.engine.server import Server
 from tests.cli.conftest import Run
 from tests.cli.test_help import ANALYSES
@@ -110,6 +112,7 @@ def test_an_archive_is_analysed_like_the_log(run: Run, archive: str):
     assert {row["response_status"]: row["attempts"] for row in of["failures"]} == {500: 6, 489: 1}
     billed = {(row["plan"], row["reading"]): row["billed"] for row in of["cost"]}
     assert (billed["payg", "messages"], billed["payg", "attempts"]) == (31, 37)
+    assert {row["days"] for row in of["cost"]} == {1.25}
     some = rows(run, "outcomes", "--archive", archive, "--until", "2026-01-01T10:00", "--label", "order")
     assert [(row["state"], row["messages"]) for row in some] == [("DELIVERED", 10)]
     deploy = rows(run, "compare", "--at", "2026-01-01T12:00", "--until", "2026-01-03", "--archive", archive)
@@ -160,3 +163,9 @@ def test_a_log_without_messages_is_no_fault(run: Run, engine: Server, verb: str)
     done = run(verb, *ARGUMENTS.get(verb, ()), "--json")
     assert done.exit_code == 0, done.output
     assert isinstance(json.loads(done.stdout), list)
+
+
+def test_numbers_in_a_table_say_enough():
+    """One decimal, and three where a small number would say too little: cents, or shares that hardly differ."""
+    shown = cells_of(pd.DataFrame({"number": [0.0086, 94.444, 12.5, 0.00001, -5.56, 1971.34, 100.0]}))
+    assert [cell for (cell,) in shown] == ["0.009", "94.444", "12.5", "0.0", "-5.56", "1971.3", "100.0"]
