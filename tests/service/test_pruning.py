@@ -1,3 +1,4 @@
+import asyncio
 import json
 import logging
 
@@ -80,6 +81,32 @@ def test_many_go_in_portions_with_pauses_between():
         await virtual.advance(clock, PAUSES_MS)
         assert store.portions == [PORTION, PORTION, 1]
         await pruner.aclose()
+
+    virtual.run(main)
+
+
+class Slow(Counting):
+    """Each portion takes a second."""
+
+    async def prune(self, claimed_before_ms: int, limit: int) -> int:
+        await asyncio.sleep(1)
+        return await super().prune(claimed_before_ms, limit)
+
+
+def test_a_slow_database_has_longer_pauses_and_a_go_ends():
+    """Others have three quarters of its time, however slow it is; and whoever waits for a go does so within bounds."""
+
+    async def main(clock: ManualClock) -> None:
+        store = Slow()
+        pruner = Pruner(store, clock, RETENTION_S)
+        await claim(store, clock.now_ms(), *(f"e-{number}" for number in range(3 * PORTION)))
+        clock.advance(RETENTION_S * 1000 + 1)
+        going = asyncio.create_task(pruner.prune(within_s=7))
+        await virtual.advance(clock, 4_999)
+        assert store.portions == [PORTION]
+        await virtual.advance(clock, 1)
+        assert store.portions == [PORTION, PORTION]
+        assert await going == 2 * PORTION
 
     virtual.run(main)
 
