@@ -145,10 +145,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await service.store.open()
     except StoreUnavailable as error:  # it opens as soon as it is there; until then /readyz says so
         log.fault("database", error=str(error))
-    # What is there now stays: a collector that walks over it again and again takes a twentieth of a delivery's time.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*COLLECT_AFTER)
     service.relay.start()
     service.upkeep.start()
     try:
@@ -161,9 +157,17 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 async def _lifespan_of_process(app: FastAPI) -> AsyncIterator[None]:
     """As :func:`_lifespan`; the server has answered what it held by the time that the last line is written."""
     async with _lifespan(app):
+        _collect_rarely()
         yield
     counts = app.state.service.tally.counts
     log.line("stopped", deliveries=sum(counts(DELIVERIES).values()), events=sum(counts(EVENTS).values()))
+
+
+def _collect_rarely() -> None:
+    """What is there now stays: a look at all of it, again and again, takes a twentieth of a delivery's time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
 
 
 def _add_failures(app: FastAPI) -> None:
