@@ -30,5 +30,11 @@ echo "soak: an archive of three million entries, its syncs killed over and over"
 echo "soak: what-if against what really comes, two hundred times"
 "$bin/python" -m scripts.soak_whatif --incidents 200
 
+echo "soak: a million old claims pruned beside deliveries, on both databases"
+"$bin/python" -m scripts.soak_service_prune
+
+echo "soak: a million deliveries, and flat memory"
+"$bin/python" -m scripts.soak_service_memory
+
 echo "soak: an hour under load, and flat memory"
 "$bin/python" -m scripts.soak_memory --minutes 60
