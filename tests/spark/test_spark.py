@@ -1,5 +1,6 @@
 """Spark answers what DuckDB answers."""
 
+from pathlib import Path
 from typing import Any
 
 import ibis
@@ -8,8 +9,15 @@ import pytest
 
 from qsops import analysis, frames
 from qsops.analysis import source
-from qsops.compute import PORTABLE, Choice, open_files, strangers
+from qsops.archive.layout import ATTEMPTS, LOGS, MESSAGES, Layout
+from qsops.archive.places import store_at
+from qsops.archive.reading import table
+from qsops.archive.state import load
+from qsops.archive.syncing import sync
+from qsops.clock import EPOCH_MS
+from qsops.compute import PORTABLE, Choice, answer, open_files, strangers
 from tests.analysis.test_against_oracle import QUESTIONS
+from tests.archive.killed import END_MS, HALF_MS, log_at
 from tests.spark.conftest import MASTER, Tables
 
 pytestmark = [
@@ -117,3 +125,24 @@ def test_no_files_are_an_empty_table(spark_tables: Tables):
     for choice in (Choice("duckdb"), Choice("spark", MASTER)):
         attempts = open_files([], frames.PORTABLE_ATTEMPTS, choice)
         assert analysis.failure_groups(attempts).empty
+
+
+def _rows(found: Any, layout: Layout) -> pd.DataFrame:
+    rows = frames.of_table(answer(found), layout.schema)
+    return rows.sort_values(list(rows.columns)).reset_index(drop=True)
+
+
+@pytest.mark.usefixtures("spark_tables")
+def test_an_archive_in_both_engines(tmp_path: Path):
+    """Each table has the same rows in Spark as in DuckDB, also after a later sync has replaced some of its files."""
+    store = store_at(str(tmp_path), {})
+    log = log_at(HALF_MS)
+    sync(store, log, log.clock, from_ms=EPOCH_MS, most=100)
+    state = load(store)
+    assert {file.open for file in state.tables["messages"].files} == {True, False}
+    spark = {layout: table(store, state, layout, Choice("spark", MASTER)) for layout in (LOGS, ATTEMPTS, MESSAGES)}
+    log.clock.move_to(END_MS)
+    sync(store, log, log.clock, from_ms=EPOCH_MS)
+    for layout, found in spark.items():
+        duck = table(store, state, layout, Choice("duckdb"))
+        pd.testing.assert_frame_equal(_rows(found, layout), _rows(duck, layout))
