@@ -25,11 +25,12 @@ def usage(ctx: typer.Context, plan: PlanName = None, json: AsJson = False) -> No
     if plan is not None:
         plan_named(plan)
     with session_of(ctx) as session:
-        from qsops import analysis
+        from qsops import analysis, fold
         from qsops.clock import utc
 
         now = utc(session.clock.now_ms())
-        today = session.folded(analysis.day_began(now), progress=watched())
+        # Without the beginnings of older messages: what was published before today counts for nothing here.
+        today = fold.fold(session.logs(analysis.day_began(now), progress=watched()))
         frame = analysis.usage(today.messages, today.attempts, now, plan)
     print_frame(frame, Format.json if json else Format.table)
     if plan is not None and (frame["used"] >= frame["quota"]).fillna(False).any():
