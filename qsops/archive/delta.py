@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
-from deltalake import CommitProperties, DeltaTable, Transaction
+from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 from deltalake.fs import DeltaStorageHandler
 from deltalake.transaction import AddAction, RemoveAction
@@ -166,10 +166,8 @@ class DeltaStore:
             mode="append",
             schema=table.schema(),
             partition_by=[_OPEN] if layout.parted else None,
-            # Left to itself it would come after whatever was written meanwhile; the transaction says that nothing was.
-            commit_properties=CommitProperties(
-                max_commit_retries=0, app_transactions=[Transaction("qsops", table.version())]
-            ),
+            # Left to itself it would be put on top of whatever was written meanwhile.
+            commit_properties=CommitProperties(max_commit_retries=0),
         )
         return Snapshot(layout.name, table.version() + 1, wanted)
 
