@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -75,14 +77,15 @@ def test_logs_may_be_ahead(tmp_path: Path) -> None:
     assert DeltaTable(str(tmp_path / "logs"), version=base.version).count() == committed
 
 
-def test_others_read_it(tmp_path: Path) -> None:
-    """Any reader of Delta finds the same rows, and which messages are unfinished, at the versions of a commit."""
-    archive = Archive(store_at(str(tmp_path), {}), ManualClock())
+def test_others_read_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As docs/archive.md shows it, others find the rows of a commit, and which messages are unfinished."""
+    archive = Archive(store_at(str(tmp_path / "archive"), {}), ManualClock())
     _kept(archive, HALF_MS)
-    versions = archive.state().commit
-    assert versions is not None
-    table = DeltaTable(str(tmp_path / "messages"), version=versions.versions["messages"])
-    rows = table.to_pyarrow_table().to_pandas()
+    document = Path(__file__).parents[2] / "docs" / "archive.md"
+    (shown,) = re.findall(r"```python\n(from deltalake .*?)```", document.read_text(), re.S)
+    (tmp_path / "shown.py").write_text(shown)
+    monkeypatch.chdir(tmp_path)
+    rows = runpy.run_path("shown.py")["messages"]
     assert len(rows) == _count(archive.messages())
     assert (rows["open"] == rows["finished_ms"].isna()).all()
     assert set(rows["open"]) == {True, False}
