@@ -23,6 +23,7 @@ fi
 
 sh scripts/postgres.sh
 
-"$bin/python" -m pytest tests -n 2 --dist loadfile --junitxml build/tests.xml
+# In the order of their names: else files of few and long tests come last, and one worker ends long after the other.
+"$bin/python" -m pytest tests -n 2 --dist loadfile --no-loadscope-reorder --junitxml build/tests.xml
 "$bin/python" -m scripts.fidelity --results build/tests.xml
 "$bin/python" -m pytest -p nbval -c notebooks/pytest.ini --rootdir notebooks --nbval notebooks -n 2 --dist loadfile
