@@ -60,7 +60,8 @@ def _gaps(gap_ms: Array, rates: Rates) -> _Gaps:
 
 def _likelihoods(good: Array, bad: Array, shares: Array) -> Array:
     """By point, draw and state; scaled so that the likeliest state of each has 1."""
-    logs = bad.T[:, :, None] * np.log(shares)[None] + good[:, None, None] * np.log1p(-shares)[None]
+    fails, holds = np.log(shares).astype(np.float32), np.log1p(-shares).astype(np.float32)
+    logs = bad.T[:, :, None].astype(np.float32) * fails + good[:, None, None].astype(np.float32) * holds
     logs -= logs.max(axis=2, keepdims=True)
     found: Array = np.exp(logs, out=logs)
     return found

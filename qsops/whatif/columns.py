@@ -16,7 +16,7 @@ Array = npt.NDArray[Any]
 NEVER_MS: Final = np.iinfo(np.int64).min
 _ATTEMPTS: Final = ("message_id", "url", "outcome", "response_status", "error", "attempt")
 _MESSAGES: Final = ("message_id", "url", "queue", "state")
-_POLICIES: Final = ("message_id", "state", "max_retries", "retry_delay_expression")
+_POLICIES: Final = ("max_retries", "retry_delay_expression")
 
 
 def read_attempts(source: Any) -> pd.DataFrame:
@@ -36,11 +36,16 @@ def read_messages(source: Any) -> pd.DataFrame:
 
 
 def read_policies(source: Any) -> pd.DataFrame:
-    """Of a log what each message was published with, one row each: max_retries, retry_delay_expression."""
-    if not isinstance(source, pd.DataFrame):
-        source = source.filter(source.state == "CREATED")
-    frame = _read(source, _POLICIES)
-    return frame[frame["state"] == "CREATED"].drop_duplicates("message_id")
+    """What the messages of a log were published with: max_retries, retry_delay_expression, and how many were."""
+    keys = [*_POLICIES]
+    if isinstance(source, pd.DataFrame):
+        created = source.loc[source["state"] == "CREATED", keys]
+        return created.groupby(keys, dropna=False).size().rename("messages").reset_index()
+    from qsops.analysis import source as tables
+
+    table = tables.of(source)
+    created = table.filter(table.state == "CREATED")
+    return tables.frame_of(created.group_by(keys).aggregate(messages=created.count()))
 
 
 def _read(source: Any, columns: tuple[str, ...], **times: str) -> pd.DataFrame:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 from qsops.errors import SettingsError
@@ -22,9 +21,10 @@ def published_policy(logs: Any) -> Policy | None:
     found = found[found["max_retries"].notna()]
     if found.empty:
         return None
-    pairs = zip(found["max_retries"].astype(int), found["retry_delay_expression"].fillna(""), strict=True)
-    (retries, delay), _ = Counter(pairs).most_common(1)[0]
+    found = found.sort_values(["messages", "max_retries", "retry_delay_expression"], ignore_index=True)
+    most = found.iloc[-1]
+    delay = most["retry_delay_expression"]
     try:
-        return Policy(min(retries, RETRIES_LIMIT), delay or None)
+        return Policy(min(int(most["max_retries"]), RETRIES_LIMIT), delay if isinstance(delay, str) and delay else None)
     except SettingsError:
         return None

@@ -16,8 +16,8 @@ from qsops.whatif.record import Record
 
 __all__ = ["OPEN_LIMIT", "Destination", "Ends", "Outcome", "Replayed", "attempt", "replay", "suspects"]
 
-#: So many messages of a destination are drawn at most; of more an even part is, and counts for all.
-OPEN_LIMIT: Final = 20_000
+#: Open messages of a destination times draws; of more an even part of the messages is drawn, and counts for all.
+OPEN_LIMIT: Final = 2_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,7 +81,7 @@ def replay(here: Destination, policy: Policy, draws: int, generator: np.random.G
     """``policy`` over the record of a destination, ``draws`` times."""
     record = here.record
     prefix = prefix_of(record, policy)
-    part = slice(None, None, -(-len(prefix.open) // OPEN_LIMIT) or None)
+    part = slice(None, None, -(-len(prefix.open) * draws // OPEN_LIMIT) or None)
     order = np.argsort(record.created_ms[prefix.open], kind="stable")[part]
     message = prefix.open[order]
     parts = (prefix.made, prefix.ended_ms, prefix.wait_ms, prefix.unsure)

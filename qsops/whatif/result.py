@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,10 +12,11 @@ import pandas as pd
 from qsops.plans import DAY_MS, READINGS, Plan, plan_named
 from qsops.whatif.columns import Array
 from qsops.whatif.intervals import interval
-from qsops.whatif.measures import QUANTITIES
+from qsops.whatif.measures import QUANTITIES, measured
 from qsops.whatif.outages import outage_frame
 from qsops.whatif.policy import Policy
 from qsops.whatif.record import Kind
+from qsops.whatif.replay import Replayed
 from qsops.whatif.simulation import DRAWS, Histories
 
 __all__ = ["SUMMARY", "Result", "compared", "whatif"]
@@ -75,9 +76,12 @@ def whatif(
 def compared(histories: Histories, policy: Policy, plan: Plan) -> Result:
     """What ``policy`` comes to over ``histories``, beside the record."""
     seen = histories.cut_off(policy.timeout_s)
-    was, would = histories.as_recorded(), seen.under(policy)
+    was, would = histories.recorded(), seen.replayed(policy)
     days = (histories.past.to_ms - histories.past.from_ms) / DAY_MS
-    summary = _rows(_with_bill(was, histories, plan, days), _with_bill(would, histories, plan, days))
+    summary = _rows(
+        _with_bill(histories.as_recorded(), histories, plan, days),
+        _with_bill(measured(would, seen.recoveries, seen.draws), histories, plan, days),
+    )
     return Result(
         policy,
         histories.draws,
@@ -85,9 +89,9 @@ def compared(histories: Histories, policy: Policy, plan: Plan) -> Result:
         histories.past.messages,
         plan.name,
         summary,
-        _destinations(histories, seen, policy),
+        _destinations(histories, seen, was, would),
         outage_frame(histories),
-        _notes(histories, policy),
+        _notes(histories, policy, would),
     )
 
 
@@ -104,21 +108,25 @@ def _with_bill(found: dict[str, Array], histories: Histories, plan: Plan, days: 
     return {**{name: found[name] for name in QUANTITIES}, **bill, **usd}
 
 
-def _destinations(histories: Histories, seen: Histories, policy: Policy) -> pd.DataFrame:
+def _destinations(
+    histories: Histories, seen: Histories, was: Sequence[Replayed], would: Sequence[Replayed]
+) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for number, record in enumerate(histories.past.records):
         if not record.counted.any():
             continue
-        was, would = histories.as_recorded(only=number), seen.under(policy, only=number)
+        before = measured(was[number : number + 1], histories.recoveries[number : number + 1], histories.draws)
+        after = measured(would[number : number + 1], seen.recoveries[number : number + 1], histories.draws)
         row: dict[str, Any] = {"url": record.url, "messages": int(record.counted.sum())}
         for name in _OF_DESTINATIONS:
-            low, median, high = interval(would[name])
-            row |= {f"{name}_recorded": interval(was[name])[1], f"{name}_low": low, name: median, f"{name}_high": high}
+            low, median, high = interval(after[name])
+            row |= {f"{name}_recorded": interval(before[name])[1]}
+            row |= {f"{name}_low": low, name: median, f"{name}_high": high}
         rows.append(row)
     return pd.DataFrame(rows).round(_DIGITS).sort_values("url", ignore_index=True)
 
 
-def _notes(histories: Histories, policy: Policy) -> tuple[str, ...]:
+def _notes(histories: Histories, policy: Policy, would: Sequence[Replayed]) -> tuple[str, ...]:
     past = histories.past
     notes = []
     if past.left_out:
@@ -135,7 +143,7 @@ def _notes(histories: Histories, policy: Policy) -> tuple[str, ...]:
             f"the record's timeouts end after {longest_ms / 1_000:g} s: it cannot tell whether an answer would come "
             f"within {policy.timeout_s:g} s, and none is taken to"
         )
-    sampled = [one.url for number, one in enumerate(past.records) if histories.is_sampled(number, policy)]
+    sampled = [one.url for one, drawn in zip(past.records, would, strict=True) if drawn.weight > 1]
     if sampled:
         notes.append(f"of {', '.join(sampled)} an even part of the messages is replayed, and counts for all")
     return tuple(notes)

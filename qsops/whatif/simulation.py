@@ -15,15 +15,14 @@ from qsops.whatif.gate import replay_gated
 from qsops.whatif.health import draw_health
 from qsops.whatif.measures import measured, recorded
 from qsops.whatif.policy import Policy
-from qsops.whatif.prefix import prefix_of
 from qsops.whatif.record import Past, past_of
 from qsops.whatif.recoveries import Recoveries, recoveries_of
-from qsops.whatif.replay import OPEN_LIMIT, Destination, replay
+from qsops.whatif.replay import Destination, Replayed, replay
 
 __all__ = ["DRAWS", "DRAWS_LIMIT", "Histories"]
 
 DRAWS: Final = 200
-DRAWS_LIMIT: Final = 5_000
+DRAWS_LIMIT: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,30 +69,23 @@ class Histories:
             return self
         return self._drawn(replace(self.past, records=records), self.draws, self.seed)
 
-    def under(self, policy: Policy, *, only: int | None = None) -> dict[str, Array]:
-        """What ``policy`` comes to in each draw, by :data:`qsops.whatif.measures.QUANTITIES`.
-
-        Over all destinations, or ``only`` the one of that number. Histories that are cut off at the policy's timeout
-        need not be drawn again for it.
-        """
+    def under(self, policy: Policy) -> dict[str, Array]:
+        """What ``policy`` comes to in each draw over all destinations, by :data:`qsops.whatif.measures.QUANTITIES`."""
         seen = self.cut_off(policy.timeout_s)
+        return measured(seen.replayed(policy), seen.recoveries, self.draws)
+
+    def replayed(self, policy: Policy) -> tuple[Replayed, ...]:
+        """Each destination under ``policy``, whose timeout the histories are cut off at already."""
         run = replay_gated if policy.gated else replay
-        chosen = self._chosen(only)
-        replayed = [
-            run(seen.destinations[number], policy, self.draws, np.random.default_rng([self.seed, number, 1]))
-            for number in chosen
-        ]
-        return measured(replayed, [seen.recoveries[number] for number in chosen], self.draws)
+        return tuple(
+            run(here, policy, self.draws, np.random.default_rng([self.seed, number, 1]))
+            for number, here in enumerate(self.destinations)
+        )
 
-    def as_recorded(self, *, only: int | None = None) -> dict[str, Array]:
-        """What really happened, measured alike; it differs between draws only in when outages ended."""
-        chosen = self._chosen(only)
-        found = [recorded(self.past.records[number]) for number in chosen]
-        return measured(found, [self.recoveries[number] for number in chosen], self.draws)
+    def recorded(self) -> tuple[Replayed, ...]:
+        """Each destination as it really was; there is no chance in it but in when outages ended."""
+        return tuple(map(recorded, self.past.records))
 
-    def is_sampled(self, number: int, policy: Policy) -> bool:
-        """Whether a destination has so many messages that only a part of them is replayed under ``policy``."""
-        return not policy.gated and len(prefix_of(self.past.records[number], policy).open) > OPEN_LIMIT
-
-    def _chosen(self, only: int | None) -> list[int]:
-        return [*range(len(self.destinations))] if only is None else [only]
+    def as_recorded(self) -> dict[str, Array]:
+        """What really happened over all destinations, measured like what policies come to."""
+        return measured(self.recorded(), self.recoveries, self.draws)

@@ -62,7 +62,7 @@ BAD = [
     (("--retries", "-1"), "retries: -1 is no whole number from 0 to 100"),
     (("--rate", "-2"), "rate: -2 is no whole number at least 1"),
     (("--timeout", "soon"), "--timeout: "),
-    (("--draws", "0"), "draws: 0 is not from 1 to 5000"),
+    (("--draws", "0"), "draws: 0 is not from 1 to 1000"),
     (("--plan", "gold"), "plan: there is none named 'gold'"),
     (("--within", "5m"), "--most-retries and --within bound a search: add --suggest"),
     (("--until", "2025-01-01"), "what-if: there is no finished attempt in that range"),

@@ -19,7 +19,7 @@ def world(count: int, **more: object) -> World:
 
 def widths(past: Run) -> tuple[pd.Series, dict[str, float]]:
     """The outage as it is believed, and how wide the intervals of its edges are, in seconds."""
-    (outage,) = whatif(past.attempts, past.messages, PUBLISHED, published=PUBLISHED, draws=150).outages.to_dict(
+    (outage,) = whatif(past.attempts, past.messages, PUBLISHED, published=PUBLISHED, draws=100).outages.to_dict(
         "records"
     )
     spans = {
@@ -34,7 +34,7 @@ def at(offset_ms: int) -> pd.Timestamp:
 
 def test_an_outage_is_believed_where_it_was():
     """Its edges lie in their intervals, and its depth is near the true one."""
-    outage, _ = widths(run(world(400), PUBLISHED))
+    outage, _ = widths(run(world(250), PUBLISHED))
     assert outage["began_at_low"] <= at(TROUBLE.from_ms) <= outage["began_at_high"]
     assert outage["ended_at_low"] <= at(TROUBLE.to_ms) <= outage["ended_at_high"]
     assert outage["depth_pct"] == pytest.approx(80, abs=12)
@@ -43,7 +43,7 @@ def test_an_outage_is_believed_where_it_was():
 
 def test_an_outage_that_few_attempts_saw_is_less_certain():
     """With a tenth of the attempts its edges are known far worse, and what a policy comes to with them."""
-    many, few = run(world(600), PUBLISHED), run(world(60), PUBLISHED)
+    many, few = run(world(400), PUBLISHED), run(world(40), PUBLISHED)
     _, sharp = widths(many)
     _, blurred = widths(few)
     assert blurred["began_at"] > 3 * sharp["began_at"]
@@ -51,7 +51,7 @@ def test_an_outage_that_few_attempts_saw_is_less_certain():
     policy = Policy(2, "240000", timeout_s=15)
     spread = []
     for past in (many, few):
-        summary = whatif(past.attempts, past.messages, policy, published=PUBLISHED, draws=150).summary
+        summary = whatif(past.attempts, past.messages, policy, published=PUBLISHED, draws=100).summary
         delivered = summary.set_index("quantity").loc["delivered_pct"]
         spread.append(delivered["high"] - delivered["low"])
     assert spread[1] > 2 * spread[0]

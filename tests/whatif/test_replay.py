@@ -117,6 +117,7 @@ def test_waits_that_were_asked_for_are_honoured_or_not():
 def test_the_policy_of_a_log_is_read_from_it(past: Run):
     """Most messages' retries and expression; an empty log tells none."""
     assert published_policy(past.logs) == replace(PUBLISHED, timeout_s=None)
+    assert published_policy(ibis.memtable(_arrow(past.logs, frames.LOGS))) == published_policy(past.logs)
     assert published_policy(past.logs.iloc[:0]) is None
 
 
@@ -171,7 +172,7 @@ def test_nothing_to_replay_is_one_line(past: Run):
         whatif(past.attempts.iloc[:0], past.messages, Policy())
     with pytest.raises(SettingsError, match="no message in that range has both"):
         whatif(past.attempts[past.attempts["attempt"] > 1], past.messages, Policy())
-    with pytest.raises(SettingsError, match="draws: 0 is not from 1 to 5000"):
+    with pytest.raises(SettingsError, match="draws: 0 is not from 1 to 1000"):
         whatif(past.attempts, past.messages, Policy(), draws=0)
     with pytest.raises(SettingsError, match="plan: there is none named 'gold'"):
         whatif(past.attempts, past.messages, Policy(), plan="gold")
