@@ -112,8 +112,7 @@ class Database:
             if start:
                 self._runs_on = loop
         if start:
-            # At the end of this turn of the loop: whoever submits within it rides in the same group.
-            loop.call_soon(self._next_group, loop)
+            self._soon(loop)
         return waiting.done
 
     def pragma(self, name: str) -> str | int:
@@ -156,6 +155,14 @@ class Database:
             raise
         return connection
 
+    def _soon(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin the next group two turns of ``loop`` from now.
+
+        Whoever submits in this turn rides in it, and so does whatever has arrived by now and is read in the next one: a
+        loaded loop has much of that, an idle one is through at once.
+        """
+        loop.call_soon(loop.call_soon, self._next_group, loop)
+
     def _next_group(self, loop: asyncio.AbstractEventLoop) -> None:
         """Run what waits, on the loop, and hand its commit to the thread; in memory there is no fsync to wait for."""
         group = self._take_group()
@@ -165,7 +172,7 @@ class Database:
             with self._writing:
                 group.whole()
             group.hand_out()
-            loop.call_soon(self._next_group, loop)
+            self._soon(loop)
         elif self._run_at_once(group):
             loop.run_in_executor(self._thread, self._end_and_go_on, group, loop)
         else:
@@ -205,7 +212,7 @@ class Database:
     def _go_on(self, group: Group, loop: asyncio.AbstractEventLoop) -> None:
         group.hand_out()
         try:
-            loop.call_soon_threadsafe(self._next_group, loop)
+            loop.call_soon_threadsafe(self._soon, loop)
         except RuntimeError:  # the loop was closed meanwhile; what others wait for is not lost with it
             self._drain()
 
