@@ -22,6 +22,7 @@ _MEASURED: Final = {
 _ROWS_LIMIT: Final = 15
 _BARS_PX: Final = 440
 _STEP_PX: Final = 34
+_SIZES: Final = (40, 110, 200)
 _SECONDS = altair.Axis(labelExpr="format(datum.value, datum.value < 1 ? '~g' : ',d')", tickCount=5)
 
 
@@ -67,13 +68,16 @@ def _by_key(frame: pd.DataFrame) -> altair.Chart:
     unit, key = "messages" if "messages" in frame else "attempts", str(frame.columns[0])
     shown = frame.sort_values(unit, ascending=False, kind="stable").head(_ROWS_LIMIT)
     shown = shown.assign(row=shown[key].astype("str").fillna("none"))
-    long = _melted(shown, "row")
+    # The largest point is drawn first: where percentiles are equal, the smaller ones lie within it.
+    long = _melted(shown, "row").iloc[::-1]
     labels, colours = zip(*_SERIES.values(), strict=True)
+    size = altair.Size("series:N", scale=altair.Scale(domain=list(labels), range=list(_SIZES)))
     names = altair.Axis(labelLimit=330, domain=False, ticks=False, labelPadding=8, grid=True)
     chart: altair.Chart = (
         altair.Chart(long, title=altair.Title(title, subtitle=f"by {key}; {rows}"))
-        .mark_point(filled=True, size=90, opacity=1)
+        .mark_point(filled=True, opacity=1)
         .encode(
+            size=size,
             y=altair.Y("row:N", title=None, sort=shown["row"].tolist(), axis=names),
             x=altair.X("seconds:Q", title=axis, scale=altair.Scale(type="log"), axis=_SECONDS),
             color=altair.Color("series:N", scale=altair.Scale(domain=list(labels), range=list(colours))),
