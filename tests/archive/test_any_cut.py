@@ -51,7 +51,7 @@ def courses(draw: st.DrawFn) -> Course:
     return Course(tuple(told), tuple(steps), draw(st.sampled_from([5, 1000])))
 
 
-@settings(max_examples=some(8))
+@settings(max_examples=some(6))
 @given(courses())
 def test_any_cut(course: Course) -> None:
     """Synced at any times and by any windows, each entry is there once, and all else follows from the entries."""

@@ -53,7 +53,7 @@ def _steps(folder: Path) -> int:
 
 def _chosen(steps: int) -> Iterator[int]:
     """Some of the steps, all of them in the soak."""
-    return iter(range(1, steps + 1, max(1, steps // some(5))))
+    return iter(range(1, steps + 1, max(1, steps // some(4))))
 
 
 def test_dies_at_any_step(folder: Path, tmp_path: Path) -> None:
