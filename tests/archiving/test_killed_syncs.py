@@ -21,13 +21,14 @@ from qsops.archive.store import Part, Snapshot
 from qsops.clock import SystemClock
 from tests.archiving.keeping import assert_same_rows, held, keeping
 from tests.archiving.processes import Verb
+from tests.examples import TIMES
 from tests.logserver import TOKEN, Faults, LogServer, Settings, written
 from tests.logserver.log import JUNK
 
 HOUR_MS = 3_600_000
 #: Less than a sync looks back by, since between two of them some seconds pass.
 LATEST_MS = 300_000
-ROUNDS = 4
+ROUNDS = 4 * TIMES
 NUMBERS = itertools.count()
 
 
