@@ -15,7 +15,7 @@ from qsops import frames
 from qsops.archive.spans import Span
 from qsops.client import Client
 from qsops.models import LogFilter
-from qsops.trace.columns import listed, table_of
+from qsops.trace.columns import listed, quick_sheet_of, table_of
 from qsops.trace.listing import opened
 from qsops.trace.walking import Progress, walk
 from qsops.wire.http import Response
@@ -114,6 +114,9 @@ class LogSource:
         return pa.concat_tables([schema.empty_table(), *tables])
 
     def _read(self, response: Response) -> _Page:
+        sheet = None if self._bodies else quick_sheet_of(response)
+        if sheet is not None and _all_are_entries(sheet.table):
+            return _Page(sheet.table, sheet.cursor, ())
         entries, cursor = listed(response)
         good = [entry for entry in entries if _is_entry(entry)]
         bad = () if len(good) == len(entries) else tuple(_raw(one) for one in entries if not _is_entry(one))
@@ -157,6 +160,13 @@ def _is_entry(entry: Any) -> bool:
         return False
     time_ms = number(entry.get("time"))
     return time_ms is not None and 0 < time_ms < _LATEST_MS and bool(text(entry.get("messageId")))
+
+
+def _all_are_entries(table: pa.Table) -> bool:
+    """As :func:`_is_entry`, of a page that has been read."""
+    times_us, ids = table["time"].cast(pa.int64()), table["message_id"]
+    placed = pc.and_(pc.greater(times_us, 0), pc.less(times_us, _LATEST_MS * 1000))
+    return bool(pc.all(pc.and_(placed, pc.not_equal(ids, "")), min_count=0).as_py())
 
 
 def _raw(entry: Any) -> str:
