@@ -5,7 +5,9 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 # What the notebooks and the tests need beside the toolkit itself.
-EXTRAS := toolkit,archive,spark,service,postgres,otel,notebooks,dev
+EXTRAS := toolkit,archive,service,postgres,otel,notebooks,dev
+# Spark is half a gigabyte, and only tests and benchmarks have a use for it.
+ALL    := $(VENV)/.all
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up lab test check format notebooks bench soak fidelity conformance constraints clean
@@ -15,6 +17,10 @@ help: ## list the targets
 
 $(READY): pyproject.toml constraints.txt scripts/setup.sh
 	@sh scripts/setup.sh "$(PYTHON)" "$(VENV)" "$(EXTRAS)"
+	@touch $@
+
+$(ALL): $(READY)
+	@sh scripts/setup.sh "$(PYTHON)" "$(VENV)" "$(EXTRAS),spark"
 	@touch $@
 
 setup: $(READY) ## only set up: the environment in .venv
@@ -28,10 +34,10 @@ up: $(READY) ## keep engine, service and JupyterLab running; Ctrl-C stops all
 lab: $(READY) ## JupyterLab on the notebooks, with the embedded stack up
 	@$(BIN)/qsops up --lab
 
-test: $(READY) ## everything: unit, service, pipeline, notebooks under strict nbval
+test: $(ALL) ## everything: unit, service, pipeline, notebooks under strict nbval
 	@sh scripts/test.sh $(BIN)
 
-check: $(READY) ## lint, types and layers
+check: $(ALL) ## lint, types and layers
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -45,16 +51,16 @@ notebooks: $(READY) ## run and rewrite the notebooks, and show the difference
 	@$(BIN)/python scripts/notebooks.py
 	@git --no-pager diff --stat -- notebooks
 
-bench: $(READY) ## the benchmark table: ratios against what people use instead, in one run
+bench: $(ALL) ## the benchmark table: ratios against what people use instead, in one run
 	@$(BIN)/python -m bench
 
-soak: $(READY) ## the long tests: a thousand kill points, more of the simulation and the fuzzing, an hour under load
+soak: $(ALL) ## the long tests: a thousand kill points, more of the simulation and the fuzzing, an hour under load
 	@sh scripts/soak.sh $(BIN)
 
-fidelity: $(READY) ## run the tests that hold docs/fidelity.md, and write it
+fidelity: $(ALL) ## run the tests that hold docs/fidelity.md, and write it
 	@$(BIN)/python -m scripts.fidelity
 
-conformance: $(READY) ## the part of the suite that is safe there, against a real account (at most 100 messages)
+conformance: $(ALL) ## the part of the suite that is safe there, against a real account (at most 100 messages)
 	@sh tests/conformance/js/install.sh
 	@$(BIN)/python scripts/conformance.py
 
