@@ -33,8 +33,8 @@ def rate(root: Path) -> tuple[float, str]:
     millions = told["rows"] / _MILLION
     folding_s, writing_s = told["folding_s"], told["writing_s"]
     note = (
-        f"{millions:.1f} M rows in {took:.2f} s ({busy_s:.2f} s of processor), at first {cold_s:.2f} s; to fold them had "
-        f"taken {folding_s:.1f} s ({millions / folding_s:.1f} M rows/s), to write the tables {writing_s:.1f} s"
+        f"{millions:.1f} M rows in {took:.2f} s ({busy_s:.2f} s of processor), at first {cold_s:.2f} s; to fold them "
+        f"had taken {folding_s:.1f} s ({millions / folding_s:.1f} M rows/s), to write the tables {writing_s:.1f} s"
     )
     return millions / took, note
 
