@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -13,51 +12,26 @@ from qsops import receive
 from qsops.clock import Clock
 from qsops.errors import Corrupt
 from qsops.models import LedgerEntry
-from service import log
-from service.answers import Answer, never, refusal, unavailable, wait_s
+from service import outcomes
+from service.answers import never, refusal, unavailable, wait_s
 from service.envelope import Event, decode
 from service.errors import HandlerTimeout, NewerEnvelope, NoThread, Permanent, RetryAfter, StoreUnavailable
 from service.gate import Gate
 from service.ingest import Outbox
 from service.instagram import mid_of
+from service.outcomes import DUPLICATE, PROCESSED, Outcome
 from service.processing import Delivery, Runner
 from service.publishing import CONSUMER_PATH, follow_up
 from service.settings import Settings
 from service.store import Effects, Outgoing, Store
 from service.tally import Tally
-from service.tracing import NO_TRACING, NoTracing, Span
+from service.tracing import NO_TRACING, NoTracing
 
 __all__ = ["HANDLER_FAILED", "Consumer", "router"]
 
 HANDLER_FAILED: Final = "the handler failed: {error}"
 DATABASE_AWAY: Final = "the database is away: nothing was committed"
 BUSY: Final = "as many deliveries as QSOPS_CONCURRENCY allows are under way"
-
-
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    """What became of a delivery: a word for the log, the answer, and the name of the error behind it."""
-
-    word: str
-    answer: Response
-    error: str | None = None
-
-
-_PROCESSED: Final = _Outcome("processed", Answer({"status": "processed"}))
-_DUPLICATE: Final = _Outcome("duplicate", Answer({"status": "duplicate"}))
-
-
-class _Line(log.Line, tag="delivery", kw_only=True):
-    """What is logged of a delivery."""
-
-    message_id: str | None = None
-    event_id: str | None = None
-    kind: str | None = None
-    retried: int
-    outcome: str
-    status: int
-    error: str | None = None
-    ms: float
 
 
 class Consumer:
@@ -89,31 +63,20 @@ class Consumer:
         if self._tracing.enabled:
             with self._tracing.continued("qsops.delivery", delivery.headers) as span:
                 event, outcome = await self._decode_and_process(delivery)
-                _tell(span, delivery, event, outcome)
+                outcomes.tell(span, delivery, event, outcome)
         else:
             event, outcome = await self._decode_and_process(delivery)
         self._tally.delivered(outcome.word)
-        log.record(
-            _Line(
-                message_id=delivery.message_id,
-                event_id=event.id if event else None,
-                kind=event.kind if event else None,
-                retried=delivery.retried,
-                outcome=outcome.word,
-                status=outcome.answer.status_code,
-                error=outcome.error,
-                ms=round((self._clock.monotonic_s() - started_s) * 1000, 3),
-            )
-        )
+        outcomes.write(delivery, event, outcome, self._clock.monotonic_s() - started_s)
         return outcome.answer
 
-    async def _decode_and_process(self, delivery: receive.Delivery) -> tuple[Event | None, _Outcome]:
+    async def _decode_and_process(self, delivery: receive.Delivery) -> tuple[Event | None, Outcome]:
         try:
             event = decode(delivery.body)
         except NewerEnvelope as error:
             return None, self._later("newer", delivery, str(error), error)
         except Corrupt as error:
-            return None, _Outcome("malformed", never(str(error)), "Corrupt")
+            return None, Outcome("malformed", never(str(error)), "Corrupt")
         if self._under_way >= self._settings.qsops_concurrency:
             return event, self._later("busy", delivery, BUSY)
         self._under_way += 1
@@ -122,11 +85,11 @@ class Consumer:
         finally:
             self._under_way -= 1
 
-    async def _process(self, event: Event, delivery: receive.Delivery) -> _Outcome:
+    async def _process(self, event: Event, delivery: receive.Delivery) -> Outcome:
         try:
             claimed = await self._run_and_commit(event, delivery)
         except Permanent as error:
-            return _Outcome("permanent", never(error.reason), "Permanent")
+            return Outcome("permanent", never(error.reason), "Permanent")
         except RetryAfter as error:
             return self._later("retry_after", delivery, str(error), error, error.seconds, error.status)
         except HandlerTimeout as error:
@@ -138,8 +101,8 @@ class Consumer:
             return self._later("database_away", delivery, DATABASE_AWAY, error)
         except Exception as error:  # noqa: BLE001  # whatever a handler raises is an answer to QStash, not our end
             name = type(error).__name__
-            return _Outcome("failed", refusal(500, HANDLER_FAILED.format(error=name)), name)
-        return _PROCESSED if claimed else _DUPLICATE
+            return Outcome("failed", refusal(500, HANDLER_FAILED.format(error=name)), name)
+        return PROCESSED if claimed else DUPLICATE
 
     async def _run_and_commit(self, event: Event, delivery: receive.Delivery) -> bool:
         attempt = Delivery(delivery.message_id, delivery.retried, self._timeout_s, self._settings.qsops_retries)
@@ -170,9 +133,9 @@ class Consumer:
         error: Exception | None = None,
         asked_s: float = 0,
         status: int = 503,
-    ) -> _Outcome:
+    ) -> Outcome:
         after_s = wait_s(delivery.retried, self._settings.qsops_retry_delay, asked_s)
-        return _Outcome(word, unavailable(text, after_s, status), type(error).__name__ if error else None)
+        return Outcome(word, unavailable(text, after_s, status), type(error).__name__ if error else None)
 
 
 def router(consumer: Consumer, gate: Gate) -> APIRouter:
@@ -186,13 +149,6 @@ def router(consumer: Consumer, gate: Gate) -> APIRouter:
         return admitted if isinstance(admitted, Response) else await consumer.consume(admitted)
 
     return routes
-
-
-def _tell(span: Span, delivery: receive.Delivery, event: Event | None, outcome: _Outcome) -> None:
-    span.set_attribute("qsops.message_id", delivery.message_id or "")
-    span.set_attribute("qsops.event_id", event.id if event else "")
-    span.set_attribute("qsops.retried", delivery.retried)
-    span.set_attribute("qsops.outcome", outcome.word)
 
 
 def _entry(event: Event, delivery: receive.Delivery, now_ms: int) -> LedgerEntry:
