@@ -17,7 +17,7 @@ from qsops.analysis.stretches import Stretches, stretches
 if TYPE_CHECKING:
     from qsops.analysis.source import Rows
 
-__all__ = ["compare", "created", "differences", "split_at"]
+__all__ = ["KEYS_LIMIT", "compare", "created", "differences", "split_at"]
 
 Array = npt.NDArray[Any]
 Side = tuple[float, float, float]
@@ -29,6 +29,8 @@ _QUANTILES: Final = {"time_to_deliver_p50_s": 0.5, "time_to_deliver_p90_s": 0.9,
 _MORE_IS_BETTER: Final = frozenset(name for name, _, _ in _SHARES)
 #: A quantile has an interval where at least so many messages lie beyond it, a bootstrap where it has so many stretches.
 _LEAST: Final = 10
+#: How many values of a key are compared: each has its own bootstrap.
+KEYS_LIMIT: Final = 100
 _NOTHING: Final = (np.nan, np.nan, np.nan)
 
 
@@ -41,7 +43,7 @@ def compare(before: Rows, after: Rows, by: str | None = None, *, seed: int = 0) 
     before, before_low, before_high, after, after_low, after_high, difference, low, high, verdict, before_messages,
     after_messages``: ``low`` and ``high`` are the interval of the ``difference``, and the ``verdict`` is better or
     worse where it leaves out 0, else unclear; with too few messages for an interval it says so. A value of ``by`` that
-    is only in one of the two has no row.
+    is only in one of the two has no row, nor one beyond the :data:`KEYS_LIMIT` with the most messages.
 
     Each range is cut into 40 stretches of time, since messages that are near in time share their fate. Shares have
     Wilson's interval, differences Newcombe's, both with an effective number of messages (Rao and Scott); the others a
@@ -50,13 +52,17 @@ def compare(before: Rows, after: Rows, by: str | None = None, *, seed: int = 0) 
     Limits: what hit one range alone, such as an outage elsewhere, is told as if the deploy had done it; of twenty
     measures that did not change one is called better or worse; a stretch is shorter than a long outage. Messages that
     are still on their way are left out, so give both ranges the time to finish, or look at ``first_try_pct`` alone.
+
+    :raises ValueError: the messages have no column ``by``.
     """
     keys = [] if by is None else [by]
     rng = np.random.default_rng(seed)
-    first, second = stretches(before, keys), stretches(after, keys)
+    first, second = stretches(before, by), stretches(after, by)
+    size = {key: first[key].messages + second[key].messages for key in first.keys() & second.keys()}
+    largest = sorted(size, key=lambda key: (-size[key], str(key)))[:KEYS_LIMIT]
     rows = [
         ({} if by is None else {by: key}) | row
-        for key in sorted(first.keys() & second.keys(), key=str)
+        for key in sorted(largest, key=str)
         for row in differences(first[key], second[key], rng)
     ]
     return pd.DataFrame(rows, columns=[*keys, *_COLUMNS])

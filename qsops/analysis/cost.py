@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -97,6 +96,7 @@ def cost_shares(
     plan with a price a month each has the share that it has in what was billed. Otherwise as :func:`cost`.
 
     :raises SettingsError: there is no such plan.
+    :raises ValueError: the rows have no column ``by``.
     """
     chosen = plan_named(plan)
     whole = billed(messages, attempts, since, until)
@@ -113,11 +113,11 @@ def cost_shares(
 
 
 def _counted(messages: Rows, attempts: Rows, by: str, since: datetime | None, until: datetime | None) -> pd.DataFrame:
-    counts = [
-        _within(billed_table(reading, messages, attempts), since, until).group_by(by).agg(**{reading: ibis._.count()})
-        for reading in READINGS
-    ]
-    frames: Iterable[pd.DataFrame] = [source.frame_of(table).set_index(by) for table in counts]
+    frames: list[pd.DataFrame] = []
+    for reading in READINGS:
+        rows = _within(billed_table(reading, messages, attempts), since, until)
+        table, keys = source.grouped(rows, by, None, ("", "at_ms"))
+        frames.append(source.frame_of(table.group_by(keys).agg(**{reading: ibis._.count()})).set_index(by))
     joined = pd.concat(frames, axis="columns").fillna(0)
     return joined.astype(dict.fromkeys(READINGS, "Int64")).rename_axis(by).reset_index()
 

@@ -40,12 +40,14 @@ class Stretches:
         return int(self.counts["messages"].sum())
 
 
-def stretches(rows: Rows, keys: list[str]) -> dict[Any, Stretches]:
-    """The messages ``rows`` by the value of the one key of ``keys``, or all of them under None.
+def stretches(rows: Rows, by: str | None) -> dict[Any, Stretches]:
+    """The messages ``rows`` by their value of ``by``, or all of them under None.
 
     Those of which the creation is not known are left out.
+
+    :raises ValueError: there is no column ``by``.
     """
-    table = source.of(rows)
+    table, keys = source.grouped(source.of(rows), by, None, ("created_at", "created_ms"))
     table = table.filter(table.created_ms.notnull())
     span = source.frame_of(table.agg(first=table.created_ms.min(), last=table.created_ms.max()))
     if span["first"].isna().all():

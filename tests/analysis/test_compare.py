@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from qsops import frames
-from qsops.analysis.compare import compare, differences, split_at
+from qsops.analysis.compare import KEYS_LIMIT, compare, differences, split_at
 from qsops.analysis.intervals import design_effect, newcombe, quantiles, wilson
 from qsops.analysis.stretches import Stretches
 from qsops.clock import EPOCH_MS, utc
@@ -117,6 +117,21 @@ def test_a_deploy_parts_what_was_created_before_from_what_came_after():
     assert found["before_messages"].iloc[0] == found["after_messages"].iloc[0] == 500
     elsewhere = both.assign(url=both["url"].where(both["created_at"] < utc(EPOCH_MS + DAY_MS), "https://b.example"))
     assert compare(*split_at(elsewhere, utc(EPOCH_MS + DAY_MS)), by="url").empty
+
+
+def test_a_column_that_is_not_there_is_named():
+    """To compare by what the messages do not have is refused with what they have."""
+    with pytest.raises(ValueError, match="by='colour': the rows have no such column; they have message_id"):
+        compare(messages(11, 50), messages(12, 50), by="colour")
+
+
+def test_of_many_values_the_largest_are_compared():
+    """Each has a bootstrap of its own, so there is a bound on them: those with the most messages are in it."""
+    many = messages(14, 2 * KEYS_LIMIT)
+    labels = [f"rare-{number}" for number in range(2 * KEYS_LIMIT - 20)] + ["common"] * 20
+    found = compare(many.assign(label=labels), many.assign(label=labels), by="label")["label"].unique()
+    assert len(found) == KEYS_LIMIT
+    assert "common" in found
 
 
 def test_an_empty_side_gives_no_rows():

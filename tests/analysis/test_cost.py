@@ -137,6 +137,12 @@ def test_nothing_costs_nothing():
     assert (usage(*empty, SINCE)["used"] == 0).all()
 
 
+def test_a_cause_that_is_no_column_is_named():
+    """To share the bill by what is not there is refused with what is."""
+    with pytest.raises(ValueError, match="by='colour': the rows have no such column"):
+        cost_shares(WEEK.messages, WEEK.attempts, "colour")
+
+
 def test_a_plan_that_is_not_known_is_refused():
     """Before anything is counted the error names it."""
     for ask in (cost, cost_shares):
