@@ -16,12 +16,20 @@ LEVEL: Final = 0.9
 def interval(values: Array) -> tuple[float, float, float]:
     """Its lower end, the median and its upper end, each a value that was drawn; NaN where nothing was.
 
-    Draws without a value (NaN) are left out.
+    As many draws lie below it as above it, but where many are equal, as counts are: then it holds no end that it can
+    spare and still hold more than nine in ten. Draws without a value (NaN) are left out.
     """
-    there = values[~np.isnan(values)]
+    there = np.sort(values[~np.isnan(values)])
     if not len(there):
         return (np.nan, np.nan, np.nan)
     tail = (1 - LEVEL) / 2
-    low = np.quantile(there, tail, method="lower")
-    high = np.quantile(there, 1 - tail, method="higher")
-    return float(low), float(np.quantile(there, 0.5, method="lower")), float(high)
+    low, middle = (float(np.quantile(there, share, method="lower")) for share in (tail, 0.5))
+    high = float(np.quantile(there, 1 - tail, method="higher"))
+    inner = there[(there >= low) & (there <= high)]
+    while inner[0] < inner[-1]:
+        without = (inner[inner > inner[0]], inner[inner < inner[-1]])
+        longer = max(without, key=len)
+        if len(longer) <= LEVEL * len(there):
+            break
+        inner = longer
+    return float(inner[0]), middle, float(inner[-1])
