@@ -27,6 +27,8 @@ __all__ = ["DRAIN_WITHIN_S", "LEASE_MS", "Drained", "Relay"]
 
 FIRST_WAIT_MS: Final = 1_000
 LONGEST_WAIT_MS: Final = 300_000
+#: For a database that is away: to ask it again costs nobody anything, and everything waits for it.
+LONGEST_FAULT_MS: Final = 10_000
 #: A round ends after so long, and so does ``POST /api/internal/relay``; what is left is for the next.
 DRAIN_WITHIN_S: Final = 20.0
 #: Longer than a round with all that it sends, even where two machines' clocks disagree by half a minute.
@@ -71,6 +73,7 @@ class Relay:
         self._running: asyncio.Task[None] | None = None
         self._nudge = asyncio.Event()
         self._outages = 0
+        self._faults = 0
         self._watches = False
         self._stops = False
 
@@ -128,7 +131,7 @@ class Relay:
             if due_at_ms is None:
                 await self._wait(IDLE_MS)
             else:
-                # While QStash is away it decides when to try again; after that each row for itself.
+                # While QStash is away it decides when to try again; after that a fault, or each row for itself.
                 away_ms = self._backoff_ms(self._outages)
                 await self._wait(away_ms or due_at_ms - self._clock.now_ms())
 
@@ -137,6 +140,7 @@ class Relay:
         try:
             drained = await self.drain(everything=self._outages > 0)
             self._outages = 0 if drained.answered else self._outages + 1
+            self._faults = 0
             if drained.is_over:
                 return (await self._store.backlog()).due_at_ms
             # Something is left: to count it would take longer, the longer an outage has lasted.
@@ -145,8 +149,8 @@ class Relay:
             log.fault("relay", error=str(error))
         except Exception as error:  # noqa: BLE001  # a fault in one round must not end all later ones
             log.fault("relay", error=type(error).__name__)
-        self._outages += 1
-        return self._clock.now_ms()
+        self._faults += 1
+        return self._clock.now_ms() + min(self._backoff_ms(self._faults), LONGEST_FAULT_MS)
 
     async def _wait(self, wait_ms: int) -> None:
         try:

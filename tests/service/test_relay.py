@@ -6,9 +6,10 @@ import pytest
 from qsops.clock import ManualClock
 from qsops.errors import Unreachable
 from qsops.models import Publish
+from service.errors import StoreUnavailable
 from service.internal import RELAY_PATH
 from service.lanes import BATCH, LANES
-from service.relay import DRAIN_WITHIN_S, IDLE_MS, LEASE_MS, LONGEST_WAIT_MS, STOP_WITHIN_S
+from service.relay import DRAIN_WITHIN_S, IDLE_MS, LEASE_MS, LONGEST_FAULT_MS, LONGEST_WAIT_MS, STOP_WITHIN_S
 from service.samples import ACCOUNT, encode, entry, item, post
 from service.store import Outgoing, SqliteStore
 from tests.service.rig import Rig, close, make_rig, raising, refused
@@ -366,6 +367,30 @@ def test_a_fault_of_one_round_does_not_end_the_relay(monkeypatch: pytest.MonkeyP
             rig.service.relay.wake()
             await advance(clock, 1)
         await advance(clock, 10_000)
+        assert asked(rig) == ["1"]
+        await close(rig)
+
+    run(main)
+
+
+def test_a_database_that_was_away_is_not_waited_for_like_qstash(monkeypatch: pytest.MonkeyPatch):
+    """However long it was away, moments after it is back the outbox is sent, though nobody posts anything new."""
+
+    async def main(clock: ManualClock) -> None:
+        rig = make_rig(clock)
+        await rig.service.store.record([], [outgoing(1)], clock.now_ms())
+        looks: list[int] = []
+
+        async def away(*_: object, **__: object) -> None:
+            looks.append(clock.now_ms())
+            raise StoreUnavailable("switched off")
+
+        with monkeypatch.context() as broken:
+            broken.setattr(rig.service.store, "take", away)
+            rig.service.relay.wake()
+            await advance(clock, 600_000)
+        assert 60 <= len(looks) <= 150
+        await advance(clock, LONGEST_FAULT_MS)
         assert asked(rig) == ["1"]
         await close(rig)
 
