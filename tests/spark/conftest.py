@@ -56,7 +56,10 @@ def spark_tables(files: dict[str, list[str]]) -> Iterator[Tables]:
     """In Spark; its session ends with the tests."""
     if shutil.which("java") is None:
         pytest.skip("Spark runs on Java, and there is no java on this machine")
-    tables = opened(files, Choice("spark", MASTER))
+    with pytest.MonkeyPatch.context() as patch:
+        # A Java that lives for seconds earns nothing by compiling well.
+        patch.setenv("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+        tables = opened(files, Choice("spark", MASTER))
     session = tables.messages.get_backend()._session
     # To compile each query takes longer than to answer it on so few rows.
     session.conf.set("spark.sql.codegen.wholeStage", "false")
