@@ -1,7 +1,8 @@
 """Hold what-if to what really comes: incidents under one policy, another one foretold, and the engine run under it.
 
 ``python -m scripts.soak_whatif [--incidents 200] [--first 5000] [--processes 2]`` from the root of the project. Prints
-how often the 90 % interval held the truth, by quantity. Exit status 1 when that is not between 85 and 95 %.
+how often the 90 % interval held the truth, by quantity. Exit status 1 when that is under 85 % for one that is promised,
+or over 95 % with ties parted evenly: counts are often equal, and an interval of them holds more than it has to.
 """
 
 from __future__ import annotations
@@ -45,8 +46,9 @@ def main() -> int:
     for one in found:
         if not one.covered and one.quantity in PROMISED:
             print(f"missed: seed {one.seed}, {one.quantity} {one.true:g}, foretold {one.low:g} to {one.high:g}")
-    held = table[table["quantity"].isin(PROMISED)].set_index("quantity")["held_pct"]
-    good = bool(held.between(LEAST_PCT, MOST_PCT).all())
+    promised = table[table["quantity"].isin(PROMISED)].set_index("quantity")
+    held = promised["held_pct"]
+    good = bool((held >= LEAST_PCT).all() and (promised["by_rank_pct"] <= MOST_PCT).all())
     print(
         f"what-if: {arguments.incidents} incidents, the 90 % interval held the truth in "
         f"{held.min():.1f} to {held.max():.1f} % (seeds from {arguments.first}, {clock.monotonic_s() - begun_s:.0f} s)"
