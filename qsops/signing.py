@@ -19,7 +19,7 @@ import msgspec
 from qsops.errors import SettingsError, SignatureRefused
 from qsops.models import KeyPair
 
-__all__ = ["ISSUER", "LIFETIME_S", "Claims", "sign", "verify"]
+__all__ = ["ISSUER", "LIFETIME_S", "Claims", "hmac_sha256", "sign", "verify"]
 
 ISSUER: Final = "Upstash"
 LIFETIME_S: Final = 300
@@ -208,14 +208,19 @@ def _json_object(part: bytes, what: str) -> dict[str, Any]:
     return value
 
 
+def hmac_sha256(key: str, data: bytes) -> bytes:
+    """The HMAC of ``data``; what ``key`` makes of it is remembered."""
+    keyed = _keyed(key)
+    inner, outer = keyed[0].copy(), keyed[1].copy()
+    inner.update(data)
+    outer.update(inner.digest())
+    return outer.digest()
+
+
 def _mac(key: str, signed: bytes) -> bytes:
     if not key:
         raise SettingsError("a signing key is empty: set QSTASH_CURRENT_SIGNING_KEY")
-    keyed = _keyed(key)
-    inner, outer = keyed[0].copy(), keyed[1].copy()
-    inner.update(signed)
-    outer.update(inner.digest())
-    return _encode(outer.digest())
+    return _encode(hmac_sha256(key, signed))
 
 
 @lru_cache(maxsize=64)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hmac
 from typing import Final
 
+from qsops.signing import hmac_sha256
+
 __all__ = ["SIGNATURE_HEADER", "sign", "signature_holds"]
 
 SIGNATURE_HEADER: Final = "X-Hub-Signature-256"
@@ -13,7 +15,7 @@ _PREFIX: Final = "sha256="
 
 def sign(secret: str, body: bytes) -> str:
     """The value of the header for ``body``, byte for byte as it goes over the wire."""
-    return _PREFIX + hmac.digest(secret.encode(), body, "sha256").hex()
+    return _PREFIX + hmac_sha256(secret, body).hex()
 
 
 def signature_holds(secret: str, body: bytes, given: str | None) -> bool:
