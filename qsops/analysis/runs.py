@@ -46,7 +46,9 @@ def runs(attempts: Any) -> pd.DataFrame:
     in_order = {"group_by": "url", "order_by": ["at_ms", "down"]}
     before = narrow.mutate(before=narrow.down.lag().over(ibis.window(**in_order)))
     changes = before.mutate(change=(before.before.isnull() | (before.before != before.down)).ifelse(1, 0))
-    numbered = changes.mutate(run=changes.change.sum().over(ibis.cumulative_window(**in_order)))
+    # By range and not by rows: each window orders attempts that tie in its own way, so these are numbered as one.
+    so_far = ibis.window(range=(None, 0), **in_order)
+    numbered = changes.mutate(run=changes.change.sum().over(so_far))
     found = numbered.group_by(["url", "run"]).agg(
         down=numbered.down.max(), length=ibis._.count(), from_ms=numbered.at_ms.min(), to_ms=numbered.at_ms.max()
     )

@@ -26,7 +26,7 @@ PORTABLE: Final = frozenset(
         *("Add", "Subtract", "Multiply", "Modulus"),
         # Aggregates.
         *("CountStar", "Count", "CountDistinct", "Sum", "Min", "Max", "Quantile", "MultiQuantile", "Median"),
-        # Windows, in an order without ties.
+        # Windows, in an order without ties, or by range, which takes ties for one.
         *("WindowFunction", "RowNumber", "Lag", "SortKey", "WindowBoundary"),
     }
 )

@@ -1,7 +1,11 @@
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from qsops import analysis, fold, frames
+from qsops.analysis import source
+from qsops.analysis.runs import runs
 from qsops.clock import EPOCH_MS
 from tests.fold.story import Story
 
@@ -89,6 +93,21 @@ def test_a_messages_own_fault_is_no_outage():
     assert analysis.outages(of).empty
     assert len(analysis.outages(of.assign(response_status=503))) == 1
     assert len(analysis.outages(of.assign(response_status=429))) == 1
+
+
+@pytest.mark.parametrize(("attempts", "span_ms"), [(50, 5), (20_000, 2_000), (100_000, 100)])
+def test_attempts_of_one_millisecond_are_in_no_run_but_theirs(attempts: int, span_ms: int):
+    """However many attempts tie, and in whichever order they come, the answered ones of a millisecond are before."""
+    rng = np.random.default_rng(1)
+    down = (rng.random(attempts) < 0.3).astype(int)
+    rows = pd.DataFrame({"url": "u", "at_ms": rng.integers(0, span_ms, attempts), "down": down})
+    found = runs(source.of(pa.Table.from_pandas(rows)))
+    ordered = rows.sort_values(["at_ms", "down"])
+    number = (ordered["down"] != ordered["down"].shift()).cumsum()
+    told = ordered.groupby(number.to_numpy()).agg(
+        down=("down", "max"), length=("down", "size"), from_ms=("at_ms", "min"), to_ms=("at_ms", "max")
+    )
+    assert found[[*told]].to_numpy().tolist() == told.to_numpy().tolist()
 
 
 def test_a_backlog_of_too_many_rows_is_refused():
