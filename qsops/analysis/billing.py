@@ -58,7 +58,8 @@ def billed(
     """
     counts = {reading: _daily(billed_table(reading, messages, attempts), since, until) for reading in READINGS}
     seen = [ms for rows in counts.values() for ms in (rows["first_ms"].min(), rows["last_ms"].max()) if pd.notna(ms)]
-    from_ms = unix_ms(since) if since is not None else int(min(seen, default=0))
+    nothing = 0 if until is None else unix_ms(until)
+    from_ms = unix_ms(since) if since is not None else int(min(seen, default=nothing))
     to_ms = unix_ms(until) if until is not None else int(max(seen, default=from_ms))
     return {reading: _filled(rows, from_ms, max(from_ms, to_ms)) for reading, rows in counts.items()}
 

@@ -47,6 +47,13 @@ def test_both_readings_of_what_a_retry_costs_are_priced():
     assert monthly.loc[("fixed_1m", "attempts"), ["usd", "month_usd"]].tolist() == [24, 180]
 
 
+def test_where_nothing_was_sent_no_time_has_passed():
+    """A log without a row costs nothing, since it does not tell from when on: it is not priced from 1970 to now."""
+    found = cost(WEEK.messages.iloc[:0], WEEK.attempts.iloc[:0], until=UNTIL)
+    assert (found[["days", "billed", "usd"]] == 0).all(axis=None)
+    assert found["month_usd"].isna().all()
+
+
 def test_a_message_is_billed_where_it_was_published():
     """Of one that began before the range the attempts count, and it does not; what lies outside is left out."""
     range_ = {"since": utc(EPOCH_MS + DAY_MS), "until": utc(EPOCH_MS + 2 * DAY_MS)}
