@@ -9,7 +9,7 @@ import typer
 from qsops.cli.charts import Chart, checked, draw
 from qsops.cli.context import session_of
 from qsops.cli.output import AsJson, Format, print_frame, print_json
-from qsops.cli.past import Archive, Labels, Since, Until, Urls, past
+from qsops.cli.past import Archive, Labels, Past, Since, Until, Urls, past
 from qsops.errors import QsopsError, SettingsError
 
 if TYPE_CHECKING:
@@ -83,8 +83,8 @@ def whatif(
         parallelism=parallelism,
     )
     options: dict[str, Any] = {"seed": seed} | ({} if draws is None else {"draws": draws})
-    options["published"] = _published(ctx, since, until, archive, url, label)
     with past(ctx, since, until, archive, url=url, label=label) as seen:
+        options["published"] = _published(ctx, seen, since, until, archive, url, label)
         if suggest:
             within_s = None if within is None else _seconds("--within", within)
             bounds: dict[str, Any] = {"most_retries": most_retries, "within_s": within_s}
@@ -101,6 +101,7 @@ def whatif(
 
 def _published(
     ctx: typer.Context,
+    seen: Past,
     since: str | None,
     until: str | None,
     archive: str | None,
@@ -113,7 +114,8 @@ def _published(
     if archive is not None:
         from qsops.archive import open_archive
 
-        return published_policy(open_archive(archive).logs())
+        # Of those that are replayed: others may have been published with another one.
+        return published_policy(open_archive(archive).logs().semi_join(seen.messages, "message_id"))
     with session_of(ctx) as session:
         return published_policy(session.logs(since, until, state="CREATED", url=url or None, label=label or None))
 

@@ -45,6 +45,25 @@ def test_the_published_policy_is_read_from_the_archive(run: Run, archive: str):
             assert row["low"] == row["high"] == row["recorded"]
 
 
+def test_the_published_policy_is_that_of_the_replayed_messages(run: Run, project: Path):
+    """Messages that are filtered out, however many, do not say how the others were published."""
+    with qsops.connect() as session:
+        session.receiver(URL, "500, 500, 200")
+        for _ in range(20):
+            session.publish("https://many.example/hook", json=0, retries=5, retry_delay="900000", label="many")
+        session.publish(URL, json=0, retries=2, retry_delay="60000", label="few")
+        session.settle()
+        session.archive("mixed").sync()
+    chosen = ("whatif", "--archive", "mixed", "--draws", "20", "--json", "--retries", "2", "--delay", "60000")
+    for which in (("--label", "few"), ("--url", URL)):
+        for row in json.loads(run(*chosen, *which).stdout)["summary"]:
+            assert row["low"] == row["high"] == row["recorded"]
+    # None of their waits was asked for by the destination: another policy need not keep to them.
+    other = run("whatif", "--archive", "mixed", "--draws", "20", "--json", "--delay", "1000", "--label", "few").stdout
+    recovered = next(row for row in json.loads(other)["summary"] if row["quantity"] == "recovered_p50_s")
+    assert recovered["high"] < 120
+
+
 def test_a_policy_is_suggested(run: Run, archive: str, project: Path):
     """--suggest tries a space of policies, marks one, and draws them."""
     arguments = ("whatif", "--archive", archive, "--suggest", "--draws", "10")
