@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from qsops.demo.books import Sent, Witness, balance, pending
@@ -26,11 +27,17 @@ def test_a_run_without_loss_adds_up():
 
 NONE: frozenset[str] = frozenset()
 LOST = [one for one in LEDGER if one.event_id != "b"]
+UNSENT = msgspec.structs.replace(entry("b", "parked"), message_id=None)
 FAULTS = [
     (SENT, LOST, WITNESS, "1 posted, never received: b"),
     (SENT, [*LEDGER, entry("d")], WITNESS, "1 received, never posted: d"),
     (SENT, [*LOST, entry("b", "queued")], WITNESS, "1 posted, never processed: b"),
-    (SENT, [*LOST, replace(entry("b", "parked"), message_id=None)], WITNESS, "1 received, never published: b"),
+    (
+        SENT,
+        [*LOST, msgspec.structs.replace(entry("b", "parked"), message_id=None)],
+        WITNESS,
+        "1 received, never published: b",
+    ),
     (SENT, [*LOST, entry("b", "dead")], WITNESS, "1 dead, and no poison: b"),
     (SENT, [*LEDGER[:3], entry("poison")], WITNESS, "1 poison, and yet processed: poison"),
     (SENT, LEDGER[:3], WITNESS, "1 poison, and not dead: poison"),

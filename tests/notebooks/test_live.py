@@ -20,7 +20,15 @@ from tests.notebooks.committed import NAMES, NOTEBOOKS, PROJECT, execute, read
 from tests.standins.processes import ChildProcess
 
 #: Of those that read an account by the same verbs the template runs here, the others in the soak.
-ALIKE: Final = frozenset({"07_read_an_outage", "08_compare_retry_policies", "09_watch_cost_and_retention"})
+ALIKE: Final = frozenset(
+    {
+        "03_trace_deliveries",
+        "04_explain_retries_and_failures",
+        "07_read_an_outage",
+        "08_compare_retry_policies",
+        "09_watch_cost_and_retention",
+    }
+)
 LIVE: Final = [
     name
     for name in NAMES

@@ -1,5 +1,7 @@
 """Spark answers what DuckDB answers."""
 
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from tests.analysis.test_against_oracle import QUESTIONS
 from tests.archive.killed import END_MS, HALF_MS, log_at
 from tests.spark.conftest import MASTER, Tables
 
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 pytestmark = [
     # Spark's own: sockets that its gateway leaves to the collector, and what PySpark calls that others have deprecated.
     pytest.mark.filterwarnings("ignore:unclosed.*socket:ResourceWarning"),
@@ -32,6 +35,18 @@ def test_spark_answers_what_duckdb_answers(question: str, duckdb_tables: Tables,
     """Every analysis gives the same frame from both engines, to the last bit."""
     ask = QUESTIONS[question]
     pd.testing.assert_frame_equal(ask(analysis, *spark_tables), ask(analysis, *duckdb_tables))
+
+
+BILLS: dict[str, Callable[[Tables], pd.DataFrame]] = {
+    "cost_shares": lambda tables: analysis.cost_shares(*tables, "url", since=NOON),
+    "compare": lambda tables: analysis.compare(*analysis.split_at(tables.messages, NOON), by="url"),
+}
+
+
+@pytest.mark.parametrize("question", BILLS)
+def test_spark_counts_what_duckdb_counts(question: str, duckdb_tables: Any, spark_tables: Any):
+    """What is computed from the counts is the same for the same counts, to the last bit."""
+    pd.testing.assert_frame_equal(BILLS[question](spark_tables), BILLS[question](duckdb_tables))
 
 
 def operations(table: Any) -> dict[str, Any]:
