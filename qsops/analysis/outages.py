@@ -26,8 +26,9 @@ _LEAST_DEPTH: Final = 0.3
 _DEEPEST: Final = 0.99
 #: What a destination's usual share of failures is taken for, at the least and at the most.
 _USUAL: Final = (0.001, 0.1)
-#: Looked for again with the usual share outside of what was found.
-_PASSES: Final = 2
+#: Looked for again with the usual share outside of what was found, at first by so much of the evidence: where attempts
+#: are few, an outage is a good part of what its destination's usual share is told from.
+_PASSES: Final = (0.5, 1.0)
 
 COLUMNS: Final = [
     *("url", "began_at", "ended_at", "duration_s", "attempts", "failed", "depth_pct"),
@@ -90,10 +91,10 @@ def _of_destination(down: Array, length: Array, least: float) -> list[Segment]:
     """The outages among runs, as their first and last one."""
     outside = np.ones(len(down), dtype=bool)
     found: list[Segment] = []
-    for _ in range(_PASSES):
+    for part in _PASSES:
         share = np.average(down[outside], weights=length[outside]) if outside.any() else 1.0
         usual = float(np.clip(share, *_USUAL))
-        found = [_narrowed(down, length, one, usual) for one in _scored(down, length, usual, _LEAST_DEPTH, least)]
+        found = [_narrowed(down, length, one, usual) for one in _scored(down, length, usual, _LEAST_DEPTH, part * least)]
         outside[:] = True
         for one in found:
             outside[one.first : one.last + 1] = False

@@ -95,6 +95,18 @@ def test_a_messages_own_fault_is_no_outage():
     assert len(analysis.outages(of.assign(response_status=429))) == 1
 
 
+@pytest.mark.parametrize(("failures", "attempts"), [(5, 100), (5, 2_000), (7, 50), (12, 100)])
+def test_an_outage_does_not_hide_behind_itself(failures: int, attempts: int):
+    """A few failures in a row are an outage of a destination that else never fails, however short its log."""
+    fails = range(attempts // 3, attempts // 3 + failures)
+    stories = [
+        Story(f"msg_{n:05}", EPOCH_MS + n * 1000, ((0, 10, 503),), "failed" if n in fails else "delivered")
+        for n in range(attempts)
+    ]
+    found = analysis.outages(fold.attempts(frames.logs(entry for story in stories for entry in story.entries())))
+    assert found[["attempts", "failed", "depth_pct"]].to_numpy().tolist() == [[failures, failures, 100]]
+
+
 @pytest.mark.parametrize(("attempts", "span_ms"), [(50, 5), (20_000, 2_000), (100_000, 100)])
 def test_attempts_of_one_millisecond_are_in_no_run_but_theirs(attempts: int, span_ms: int):
     """However many attempts tie, and in whichever order they come, the answered ones of a millisecond are before."""
