@@ -24,6 +24,9 @@ _TEXT_LIMIT: Final = 300
 _BATCH: Final = 10_000
 #: DESCRIBE, SHOW and SUMMARIZE are selects to DuckDB; PIVOT is several statements of which none stays.
 _READS: Final = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.MULTI)
+#: A COPY also hides in a CTE, an EXPLAIN ANALYZE and around a PIVOT, and DuckDB would let it write the archive's files.
+_WRITES: Final = re.compile(r"\b(copy|create)\b", re.IGNORECASE)
+_NO_WORDS: Final = (duckdb.token_type.string_const, duckdb.token_type.comment)
 #: The first are files that may be read, and nothing else may; the others keep the session from loading code.
 _LOCKS: Final = (
     "enable_external_access = false",
@@ -141,6 +144,20 @@ def _refuse_all_but_reading(connection: duckdb.DuckDBPyConnection, sql: str) -> 
         raise SettingsError(f"SQL: expected one statement, got {len(statements)}")
     if (kind := statements[0].type) not in _READS:
         raise SettingsError(f"SQL: the archive is only read here, and {kind.name} is no reading: write a SELECT")
+    if (found := _WRITES.search(_bare(sql))) is not None:
+        word = found[0].upper()
+        raise SettingsError(
+            f'SQL: the archive is only read here, and {word} is no reading; a name goes in quotes: "{word}"'
+        )
+
+
+def _bare(sql: str) -> str:
+    """What DuckDB may take for keywords: all but strings, comments and quoted names."""
+    # Tokens begin at bytes. A keyword before an odd space is told as a name, so that names are looked at, too.
+    text, tokens = sql.encode(), duckdb.tokenize(sql)
+    ends = [*(start for start, _ in tokens[1:]), len(text)]
+    words = [text[start:end].decode() for (start, kind), end in zip(tokens, ends, strict=True) if kind not in _NO_WORDS]
+    return " ".join(word for word in words if not word.startswith('"'))
 
 
 def _rows(relation: duckdb.DuckDBPyRelation, limit: int) -> pa.Table:

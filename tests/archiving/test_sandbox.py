@@ -31,6 +31,8 @@ def pinned(tmp_path: Path) -> tuple[dict[str, Relation], list[str]]:
         ("from logs where a > 2;", [{"a": 3}]),
         ("with one as (select 1 as n) select * from one -- said twice", [{"n": 1}]),
         ("select column_name from (describe logs)", [{"column_name": "a"}]),
+        ("select 'é copy' as \"copy\" /* copy */ from logs where a = 3 -- copy", [{"copy": "é copy"}]),
+        ("from (pivot logs on a using count(*)) select count(*) as n", [{"n": 1}]),
     ],
 )
 def test_what_reads_is_answered(pinned: tuple[dict[str, Relation], list[str]], sql: str, rows: list[dict[str, int]]):
@@ -50,7 +52,8 @@ def test_what_reads_is_answered(pinned: tuple[dict[str, Relation], list[str]], s
         ("delete from logs", "DELETE is no reading"),
         ("create table t as select * from logs", "CREATE is no reading"),
         ("copy logs to '{}/out.csv'", "COPY is no reading"),
-        ("explain analyze copy logs to '{}/out.csv'", "Cannot access file"),
+        ("explain analyze copy logs to '{}/out.csv'", "COPY is no reading"),
+        ("create table t as pivot logs on a using count(*)", "CREATE is no reading"),
         ("attach '{}/out.db' as o", "ATTACH is no reading"),
         ("export database '{}/out'", "EXPORT is no reading"),
         ("install httpfs", "LOAD is no reading"),
@@ -70,6 +73,28 @@ def test_all_else_is_refused_in_one_line(
         query(*pinned, sql.format(tmp_path))
     assert "\n" not in str(refusal.value)
     assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "explain analyze {}",
+        "with t as ({}) select 1",
+        "with t as (/* é */ {}) select 'é', 1",
+        "copy{space}(pivot logs on a using count(*)) to '{file}' (format parquet, use_tmp_file false)",
+    ],
+)
+@pytest.mark.parametrize("space", [" ", "\n", "\u00a0", "\u2003", "/**/"], ids=ascii)
+def test_the_files_that_may_be_read_are_not_written(
+    pinned: tuple[dict[str, Relation], list[str]], sql: str, space: str
+):
+    """A COPY onto a file of the archive is refused wherever in a statement DuckDB takes one."""
+    file = Path(pinned[1][0])
+    before, quoted = file.read_bytes(), str(file).replace("'", "''")
+    copy = f"cOpY{space}(select 9 as a) to '{quoted}' (format parquet, use_tmp_file false)"
+    with pytest.raises(SettingsError, match=r"^SQL: .*only read here"):
+        query(*pinned, sql.format(copy, space=space, file=quoted))
+    assert file.read_bytes() == before
 
 
 def test_variables_of_the_process_are_not_tables(pinned: tuple[dict[str, Relation], list[str]]):
