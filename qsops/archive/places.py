@@ -34,7 +34,8 @@ def place(path: str | Path | None, env: Mapping[str, str], root: Path) -> str:
     text = named or setting or str(state_dir(root) / "archive")
     what = "the archive's path" if named or not setting else SETTING
     if "://" in text:
-        if not text.startswith(_S3) or not urlsplit(text).netloc:
+        bucket = urlsplit(text).netloc
+        if not text.startswith(_S3) or not bucket or "@" in bucket:
             raise SettingsError(f"{what}: {_bare(text)!r} is neither a folder nor s3://BUCKET/PREFIX")
         return text.rstrip("/")
     folder = Path(text).expanduser()

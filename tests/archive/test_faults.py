@@ -149,7 +149,9 @@ def test_places(tmp_path: Path) -> None:
     assert place(None, {}, tmp_path) == str(tmp_path / ".qsops" / "archive")
 
 
-@pytest.mark.parametrize("text", ["ftp://host/path", "s3://", "https://key:secret@host/logs"])
+@pytest.mark.parametrize(
+    "text", ["ftp://host/path", "s3://", "https://key:secret@host/logs", "s3://key:secret@bucket/logs"]
+)
 def test_no_place(tmp_path: Path, text: str) -> None:
     """What is neither a folder nor a bucket is refused, without showing what may be a password."""
     with pytest.raises(SettingsError, match=r"QSOPS_ARCHIVE.*neither a folder nor s3://BUCKET/PREFIX") as told:
