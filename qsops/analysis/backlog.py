@@ -50,12 +50,11 @@ def backlog(messages: source.Rows, attempts: source.Rows, every: str = "1min") -
 def _counts(messages: Any, attempts: Any, width: int) -> pd.DataFrame:
     """How many of each event came until a tick and after the one before: ``event, tick_ms, first_ms, events``."""
     known = messages.filter(messages.created_ms.notnull())
-    # The number of an attempt is known where the creation of its message is.
     tried = attempts.filter(
-        attempts.attempt.notnull()
-        & attempts.started_ms.notnull()
-        & (attempts.ended_ms.notnull() | (attempts.outcome == "in flight"))
+        attempts.started_ms.notnull() & (attempts.ended_ms.notnull() | (attempts.outcome == "in flight"))
     )
+    # Either may have been filtered: an attempt of a message that is not among these is none of theirs.
+    tried = tried.semi_join(known, "message_id")
     times = (known.created_ms, known.finished_ms, tried.started_ms, tried.ended_ms)
     events = ibis.union(
         *(

@@ -94,7 +94,8 @@ def _of_destination(down: Array, length: Array, least: float) -> list[Segment]:
     for part in _PASSES:
         share = np.average(down[outside], weights=length[outside]) if outside.any() else 1.0
         usual = float(np.clip(share, *_USUAL))
-        found = [_narrowed(down, length, one, usual) for one in _scored(down, length, usual, _LEAST_DEPTH, part * least)]
+        likely = _scored(down, length, usual, _LEAST_DEPTH, part * least)
+        found = [_narrowed(down, length, one, usual) for one in likely]
         outside[:] = True
         for one in found:
             outside[one.first : one.last + 1] = False

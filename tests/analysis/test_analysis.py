@@ -122,6 +122,20 @@ def test_attempts_of_one_millisecond_are_in_no_run_but_theirs(attempts: int, spa
     assert found[[*told]].to_numpy().tolist() == told.to_numpy().tolist()
 
 
+def test_a_backlog_counts_attempts_of_its_own_messages_alone():
+    """In a range of a longer past, attempts of older messages are not in flight in place of messages that wait."""
+    old = Story("msg_old", EPOCH_MS, ((0, 10, 500), (3_600_000, 300_000, 200)), "delivered")
+    new = Story("msg_new", EPOCH_MS + 3_600_000, ((630_000, 10, 200),), "delivered")
+    past = fold.fold(frames.logs(entry for story in (old, new) for entry in story.entries()))
+    since = pd.Timestamp(EPOCH_MS + 3_500_000, unit="ms", tz="UTC")
+    messages = past.messages[past.messages["created_at"] >= since]
+    attempts = past.attempts[past.attempts["ended_at"] >= since]
+    assert sorted(attempts["message_id"]) == ["msg_new", "msg_old"]
+    found = analysis.backlog(messages, attempts, "1min")
+    assert found["pending"].max() == 1
+    assert found["in_flight"].max() == 0
+
+
 def test_a_backlog_of_too_many_rows_is_refused():
     """A width that is mistaken for another one makes no frame that fills the memory."""
     far = MESSAGES.assign(finished_at=MESSAGES["created_at"] + pd.Timedelta("365D"))
