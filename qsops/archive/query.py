@@ -59,7 +59,7 @@ def ask(store: Store, state: State, sql: str, *, limit: int = ROWS_LIMIT) -> pa.
     files = [uri for name in _TABLES if name in pinned for uri in pinned[name].uris if _is_file(uri)]
     try:
         return query(relations, files, sql, limit=limit)
-    except duckdb.IOException as error:
+    except duckdb.Error as error:
         # Only files of the archive are ever opened.
         raise Corrupt(
             f"{store.root}: a part of the archive is gone, restore it from a backup: {_line(error)}"
@@ -72,7 +72,7 @@ def query(relations: Mapping[str, Relation], files: Sequence[str], sql: str, *, 
     One statement that reads. Whatever writes, attaches, loads, or reads another file is refused.
 
     :raises SettingsError: it does not parse, names what is not there, does more than read, or gives too many rows.
-    :raises duckdb.IOException: a file cannot be read.
+    :raises duckdb.Error: a file cannot be read.
     """
     connection = duckdb.connect(":memory:")
     try:
@@ -86,6 +86,9 @@ def query(relations: Mapping[str, Relation], files: Sequence[str], sql: str, *, 
     except duckdb.CatalogException as error:
         raise SettingsError(f"SQL: {_line(error)}; the tables are {', '.join(relations)}") from error
     except duckdb.Error as error:
+        # Of a file that was cut DuckDB says that the input is invalid.
+        if isinstance(error, duckdb.InvalidInputException) and any(file in str(error) for file in files):
+            raise
         raise SettingsError(f"SQL: {_line(error)}") from error
     finally:
         connection.close()

@@ -38,10 +38,10 @@ def print_frame(
 ) -> None:
     """Write ``frame`` to ``out`` or stdout; as a table only ``columns``, and of those only what holds a value.
 
-    :raises SettingsError: parquet is asked for on a terminal.
+    :raises SettingsError: parquet is asked for on a terminal, or cannot hold a column.
     """
     if form is Format.parquet:
-        _write_bytes(frame.to_parquet(index=False), out)
+        _write_bytes(_parquet_of(frame), out)
     elif form is Format.csv:
         _write_bytes(frame.to_csv(index=False).encode(), out)
     elif form is Format.json:
@@ -64,6 +64,15 @@ def json_of(frame: pd.DataFrame, *, lines: bool = False) -> str:
     # pandas escapes each slash, which JSON allows and nobody can read.
     text = text.replace("\\/", "/")
     return text if text.endswith("\n") else f"{text}\n"
+
+
+def _parquet_of(frame: pd.DataFrame) -> bytes:
+    from pyarrow import ArrowException
+
+    try:
+        return frame.to_parquet(index=False)
+    except ArrowException as error:
+        raise SettingsError(f"parquet cannot hold this answer: {error.args[-1]}; ask for csv or json") from error
 
 
 def print_json(value: Any) -> None:

@@ -98,12 +98,17 @@ def test_a_store_that_is_away(
     assert_refused(run, (*verb, "--dir", "s3://ours/archive"), 1, "s3://ours/archive: the store does not answer")
 
 
-@pytest.mark.parametrize("gone", ["a file of logs", "the log of a table", "a table", "the commits"])
+@pytest.mark.parametrize(
+    "gone", ["a file of logs", "the end of a file of logs", "the log of a table", "a table", "the commits"]
+)
 def test_a_half_deleted_archive(run: Run, archive: Path, gone: str):
     """Each verb that meets the hole says that a part is gone, and mends nothing by guessing."""
     match gone:
         case "a file of logs":
             next((archive / "logs").glob("*.parquet")).unlink()
+        case "the end of a file of logs":
+            file = next((archive / "logs").glob("*.parquet"))
+            file.write_bytes(file.read_bytes()[:1_000])
         case "the log of a table":
             shutil.rmtree(archive / "messages" / "_delta_log")
         case "a table":
@@ -112,7 +117,7 @@ def test_a_half_deleted_archive(run: Run, archive: Path, gone: str):
             shutil.rmtree(archive / "commits")
     met = 0
     for verb in VERBS:
-        if gone == "a file of logs" and verb[0] in ("sync", "compact"):
+        if gone.endswith("a file of logs") and verb[0] in ("sync", "compact"):
             continue  # Neither opens a file that it has nothing to do with.
         assert_refused(run, verb, 1, str(archive), archive)
         met += 1
@@ -191,3 +196,11 @@ def test_arguments_that_are_none(run: Run, archive: Path, verb: tuple[str, ...],
     """The value is named; and a folder that was named by mistake is not made."""
     assert_refused(run, verb, 2, says, archive)
     assert not (archive.parent / "nowhere").exists()
+
+
+def test_an_answer_that_parquet_cannot_hold(run: Run, archive: Path, tmp_path: Path):
+    """A map is told of in one line, and no file is begun."""
+    out = tmp_path / "out.parquet"
+    verb = ("query", "select versions from commits", "--format", "parquet", "--out", out)
+    assert_refused(run, verb, 2, "parquet cannot hold this answer", archive)
+    assert not out.exists()
