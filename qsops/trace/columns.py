@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
@@ -24,8 +23,8 @@ from qsops.wire.logs import listed_logs, parse_log
 __all__ = ["Sheet", "listed", "quick_sheet_of", "sheet_of", "table_of"]
 
 
-class _Entry(msgspec.Struct, rename="camel", frozen=True):
-    """What has a column, as it is spelled on the wire."""
+class _Entry(msgspec.Struct, rename="camel", frozen=True, gc=False):
+    """What has a column, as it is spelled on the wire. Thousands are made for a page, and none is in a circle."""
 
     time: int | None = None
     message_id: str | None = None
@@ -59,7 +58,6 @@ class _Page(msgspec.Struct, frozen=True):
 
 
 _page_of: Final = msgspec.json.Decoder(_Page).decode
-_values: Final = attrgetter(*_Entry.__struct_fields__)
 #: The column of a field of another name.
 _RENAMED: Final = {
     "topic_name": "url_group",
@@ -145,7 +143,7 @@ def _loads(body: bytes) -> Any:
 def _columns(entries: Sequence[_Entry]) -> dict[str, Sequence[Any]]:
     """The columns of :data:`qsops.frames.ENTRIES`; an empty text says nothing."""
     names = _Entry.__struct_fields__
-    by_field = zip(*map(_values, entries), strict=True) if entries else ((),) * len(names)
+    by_field = zip(*map(msgspec.structs.astuple, entries), strict=True) if entries else ((),) * len(names)
     read = {_RENAMED.get(name, name): _said(values) for name, values in zip(names, by_field, strict=True)}
     read["retry_delay_expression"] = _first(read["retry_delay_expression"], read.pop("retry_delay_expr"))
     read["caller_ip"] = _first(read["caller_ip"], read.pop("caller_ip_lower"))
