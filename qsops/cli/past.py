@@ -123,6 +123,8 @@ def _archived(
         raise SettingsError(f"--archive {archive} is read without a target: leave out --target {chosen(ctx).named}")
     now_ms = SystemClock().now_ms()
     from_ms, to_ms = moment_ms("since", since, now_ms), moment_ms("until", until, now_ms)
+    if from_ms is not None and to_ms is not None and from_ms > to_ms:
+        raise SettingsError(f"since {since!r} is after until {until!r}")
     opened = open_archive(archive)
     attempts, messages = opened.attempts(), opened.messages()
     ended = ibis.coalesce(attempts.ended_ms, attempts.started_ms)

@@ -129,6 +129,7 @@ def test_an_archive_that_is_none_is_named(run: Run, project: Path):
 
 BAD = [
     (("outcomes", "--since", "yesterday"), "'yesterday' is neither a span such as '1h' nor an ISO date"),
+    (("outcomes", "--archive", "past", "--since", "1h", "--until", "2h"), "since '1h' is after until '2h'"),
     (("outcomes", "--by", "colour"), "Invalid value for '--by'"),
     (("latency", "--every", "1h", "--by", "url"), "name --by or --every, not both"),
     (("latency", "--every", "often"), "every: 'often'"),
