@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -84,6 +87,19 @@ def test_a_store_that_refuses_our_credentials(run: Run, served: LogServer, refus
     result = run(*verb, "--dir", "s3://ours/archive")
     assert_refused(run, (*verb, "--dir", "s3://ours/archive"), 2, "AWS_ACCESS_KEY_ID")
     assert "wrong-credential" not in result.output
+
+
+def test_a_bucket_without_any_credentials(tmp_path: Path):
+    """One line on stderr, from a process of its own: what the object store's library logs is not in it."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    environment.pop("RUST_LOG", None)
+    command = [sys.executable, "-m", "qsops", "archive", "status", "--dir", "s3://ours/archive"]
+    with LoopbackServer(lambda _: Answer(403)) as metadata:
+        environment["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = metadata.url
+        found = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, check=False)
+    assert (found.returncode, found.stdout) == (2, "")
+    assert len(found.stderr.splitlines()) == 1, found.stderr
+    assert "AWS_ACCESS_KEY_ID" in found.stderr
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb[0])
