@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -127,18 +129,29 @@ def _archived(
         raise SettingsError(f"since {since!r} is after until {until!r}")
     opened = open_archive(archive)
     attempts, messages = opened.attempts(), opened.messages()
+    if named["label"]:
+        # Attempts and messages tell the first label alone, and the live log is asked for any.
+        labelled = _labelled(opened.logs(), named["label"])
+        attempts, messages = (table.semi_join(labelled, "message_id") for table in (attempts, messages))
     ended = ibis.coalesce(attempts.ended_ms, attempts.started_ms)
     return Past(
-        _within(attempts, ended, from_ms, to_ms, named),
-        _within(messages, messages.created_ms, from_ms, to_ms, named),
+        _within(attempts, ended, from_ms, to_ms, named["url"]),
+        _within(messages, messages.created_ms, from_ms, to_ms, named["url"]),
         _moment(from_ms),
         _moment(to_ms),
         now=_time(now_ms),
     )
 
 
-def _within(table: Any, at_ms: Any, from_ms: int | None, to_ms: int | None, named: dict[str, list[str] | None]) -> Any:
-    conditions = [table[name].isin(values) for name, values in named.items() if values]
+def _labelled(logs: Any, labels: list[str]) -> Any:
+    """The ids of messages that have one of ``labels``, which stand between commas in a log."""
+    between = "," + logs.labels + ","
+    conditions = [between.contains(f",{label},") for label in labels]
+    return logs.filter(functools.reduce(operator.or_, conditions)).select("message_id").distinct()
+
+
+def _within(table: Any, at_ms: Any, from_ms: int | None, to_ms: int | None, urls: list[str] | None) -> Any:
+    conditions = [table.url.isin(urls)] if urls else []
     conditions += [] if from_ms is None else [at_ms >= from_ms]
     conditions += [] if to_ms is None else [at_ms < to_ms]
     return table.filter(conditions) if conditions else table

@@ -120,6 +120,20 @@ def test_an_archive_is_analysed_like_the_log(run: Run, archive: str):
     assert (first_try["before_messages"], first_try["after_messages"]) == (12, 19)
 
 
+def test_an_archive_is_asked_for_any_label(run: Run, project: Path):
+    """A message of several labels is found by each of them, as in the live log, and by no part of one."""
+    with qsops.connect() as session:
+        session.receiver(URL, "200")
+        for labels in (["order", "express"], ["express"], ["express-2"], None):
+            session.publish(URL, json=0, label=labels)
+        session.settle()
+        session.archive("labels").sync()
+        for asked, count in (("express", 2), ("order", 1), ("express-2", 1)):
+            (found,) = rows(run, "outcomes", "--archive", "labels", "--label", asked)
+            (tried,) = rows(run, "retries", "--archive", "labels", "--label", asked)
+            assert found["messages"] == tried["attempts"] == len(session.messages(label=asked)) == count
+
+
 def test_an_archive_that_is_none_is_named(run: Run, project: Path):
     """A folder without an archive is misuse, told in one line."""
     done = run("outages", "--archive", "nothing-here")
