@@ -23,6 +23,7 @@ _AWAY: Final = re.compile(
     r"error sending request|connect(ion)? (error|refused|reset)|dns error|timed out|HTTP error|\b50[0234]\b",
     re.IGNORECASE,
 )
+_NO_FOLDER: Final = "Could not create local directory"
 _GONE: Final = re.compile(r"not found|no such file|log ?segment|\b404\b", re.IGNORECASE)
 _SHOWN: Final = 200
 
@@ -64,6 +65,8 @@ def _told(root: str, error: Exception) -> QsopsError:
             )
         if _AWAY.search(text):
             return Unreachable(f"{root}: the store does not answer: check the network and AWS_ENDPOINT_URL")
+    if _NO_FOLDER in text:
+        return SettingsError(f"{root}: no folder can be made there, name another: {_line(text)}")
     if _GONE.search(text):
         return _half_deleted(root, text)
     return Corrupt(f"{root} cannot be read or written: {_line(text)}")

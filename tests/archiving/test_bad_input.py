@@ -200,6 +200,7 @@ def test_a_token_that_is_wrong(run: Run, archive: Path, monkeypatch: pytest.Monk
         (("status", "--every", "soon"), "'soon'"),
         (("compact", "--keep", "1m"), "at least an hour"),
         (("sync", "--dir", "qsops.toml"), "is a file"),
+        (("sync", "--dir", "qsops.toml/archive"), "no folder can be made there"),
         (("sync", "--dir", "gs://ours/archive"), "gs://ours/archive"),
         (("status", "--dir", "nowhere"), "there is no archive at"),
         (("query", "from logs", "--dir", "nowhere"), "there is no archive at"),
