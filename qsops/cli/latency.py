@@ -22,6 +22,7 @@ def latency(
     label: Labels = None,
     by: Annotated[By | None, typer.Option(help="A row for each of them, and no buckets.")] = None,
     every: Every = None,
+    attempts: Annotated[bool, typer.Option("--attempts", help="How long attempts take, by time of start.")] = False,
     archive: Archive = None,
     chart: Chart = None,
     json: AsJson = False,
@@ -33,6 +34,7 @@ def latency(
     \b
     Examples:
       qsops latency --since 24h --every 1h
+      qsops latency --since 24h --attempts --by url
       qsops latency --archive archive --since 7d --every 1d --chart latency.png
     """
     checked(chart)
@@ -42,6 +44,6 @@ def latency(
     with past(ctx, since, until, archive, url=url, label=label) as seen:
         from qsops import analysis
 
-        frame = analysis.latency(seen.messages, bucket, by=by and by.value)
+        frame = analysis.latency(seen.attempts if attempts else seen.messages, bucket, by=by and by.value)
     print_frame(frame, Format.json if json else Format.table)
     draw("latency", frame, chart)

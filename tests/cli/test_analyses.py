@@ -108,6 +108,10 @@ def test_an_archive_is_analysed_like_the_log(run: Run, archive: str):
     """With --archive each verb reads it instead, and no target: there is no engine here."""
     of = {verb: rows(run, verb, *ARGUMENTS.get(verb, ()), "--archive", archive) for verb in DRAWN}
     assert {row["state"]: row["messages"] for row in of["outcomes"]} == {"DELIVERED": 30, "FAILED": 1}
+    assert sum(row["messages"] for row in of["latency"]) == 30
+    for how in (("--by", "url"), ("--every", "2d")):
+        (took,) = rows(run, "latency", "--archive", archive, "--attempts", *how)
+        assert took["attempts"] == 37
     assert [row["attempts"] for row in of["retries"]] == [31, 6]
     assert {row["response_status"]: row["attempts"] for row in of["failures"]} == {500: 6, 489: 1}
     billed = {(row["plan"], row["reading"]): row["billed"] for row in of["cost"]}
