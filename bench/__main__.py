@@ -22,6 +22,7 @@ ROWS: tuple[Row, ...] = (
     startup.HELP,
     publishing.ROW,
     pulling.ROW,
+    pulling.LIMITED,
     delivery.ROW,
     *accepting.ROWS,
     *backlog.ROWS,

@@ -1,4 +1,7 @@
-"""A log of many entries that takes its time for each page: ``python -m bench.pages ENTRIES DELAY_MS`` prints its port.
+"""A log of many entries that takes its time for each page.
+
+``python -m bench.pages ENTRIES DELAY_MS [LIMIT]`` prints its port; with a limit it advertises so many requests a
+second, and answers what is above them with 429.
 
 An entry each ten milliseconds, newest first, at most 1,000 a page, between the dates that are asked for.
 """
@@ -7,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 
 from aiohttp import web
 
@@ -26,16 +30,22 @@ _BODY = "eyJpZCI6MCwidGV4dCI6ImhlbGxvIn0=" * 6
 
 
 class Log:
-    """``entries`` of them; a page takes ``delay_s``."""
+    """``entries`` of them; a page takes ``delay_s``, and at most ``limit`` begin within a second."""
 
-    def __init__(self, entries: int, delay_s: float) -> None:
+    def __init__(self, entries: int, delay_s: float, limit: int | None = None) -> None:
         self._delay_s = delay_s
+        self._limit = limit
+        self._second = 0
+        self._taken = 0
         self._lines = [
             (_ENTRY % (FROM_MS + n * STEP_MS, n // 3, _STATES[n % 3], n // 3, _BODY)).encode() for n in range(entries)
         ]
 
     async def page(self, request: web.Request) -> web.Response:
         """One page; the cursor is the number of its first entry."""
+        told = self._told()
+        if self._limit and self._taken > self._limit:
+            return web.Response(status=429, headers=told, body=b'{"error":"burst"}', content_type="application/json")
         await asyncio.sleep(self._delay_s)
         asked = request.query
         first = max(0, -(-(int(asked.get("fromDate", 0)) - FROM_MS) // STEP_MS))
@@ -44,13 +54,25 @@ class Log:
         begin = max(first, at - min(PAGE, int(asked.get("count", PAGE))) + 1)
         lines = b",".join(reversed(self._lines[begin : at + 1]))
         cursor = b',"cursor":"%d"' % (begin - 1) if begin > first else b""
-        return web.Response(body=b'{"events":[%s]%s}' % (lines, cursor), content_type="application/json")
+        body = b'{"events":[%s]%s}' % (lines, cursor)
+        return web.Response(headers=told, body=body, content_type="application/json")
+
+    def _told(self) -> dict[str, str]:
+        """Count a request; what its answer says of the limit."""
+        if self._limit is None:
+            return {}
+        second = int(time.time())
+        self._taken = self._taken + 1 if second == self._second else 1
+        self._second = second
+        left = max(0, self._limit - self._taken)
+        told = {"Limit": self._limit, "Remaining": left, "Reset": second + 1}
+        return {f"Burst-RateLimit-{name}": str(value) for name, value in told.items()}
 
 
-async def main(entries: int, delay_ms: int) -> None:
+async def main(entries: int, delay_ms: int, limit: int | None = None) -> None:
     """Serve on a free port of loopback until standard input is closed."""
     app = web.Application()
-    app.router.add_get("/v2/events", Log(entries, delay_ms / 1000).page)
+    app.router.add_get("/v2/events", Log(entries, delay_ms / 1000, limit).page)
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -61,4 +83,4 @@ async def main(entries: int, delay_ms: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(main(*map(int, sys.argv[1:])))
