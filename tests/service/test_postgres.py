@@ -82,6 +82,7 @@ async def test_a_limit_for_temporary_files_is_no_full_disk(one: PostgresStore, p
     await one.open()
     limited = PostgresStore(f"{postgres_url}%20-ctemp_file_limit%3D1")
     await limited.ping()
+    assert await limited.commit(effects("e-1"), 1)
     await limited.aclose()
 
 
