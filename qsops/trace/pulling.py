@@ -39,10 +39,9 @@ async def pull_tables(
     client: Client, which: LogFilter, *, bodies: bool = False, progress: Progress | None = None, at_once: int = AT_ONCE
 ) -> list[pa.Table]:
     """As :func:`pull`, as tables of :data:`qsops.frames.ENTRIES`: in the service's order, the oldest first."""
-    pages = await walk(client, which, partial(sheet_of, bodies=bodies), progress, at_once)
-    if which.earliest_first:
-        return [page.table for page in pages]
-    return [page.table.take(pa.array(range(page.count - 1, -1, -1), pa.int32())) for page in reversed(pages)]
+    turned = not which.earliest_first
+    pages = await walk(client, which, partial(sheet_of, bodies=bodies, turned=turned), progress, at_once)
+    return [page.table for page in (reversed(pages) if turned else pages)]
 
 
 @dataclass(frozen=True, slots=True)

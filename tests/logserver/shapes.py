@@ -7,9 +7,9 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
-import orjson
 import pyarrow as pa
 
 from tests.logserver.log import JUNK, Log
@@ -59,8 +59,8 @@ def page(log: Log, rows: Array, shape: Shape, cursor: str | None, *, bodies: boo
     """The answer that holds ``rows`` in their order; without a cursor it is the last."""
     entries: list[Any] = _entries(log, rows, shape, bodies=bodies)
     for place in np.flatnonzero(log.junk[rows] >= 0):
-        entries[place] = orjson.Fragment(JUNK[log.junk[rows[place]]])
-    return orjson.dumps({shape.key: entries, **({} if cursor is None else {"cursor": cursor})})
+        entries[place] = msgspec.Raw(JUNK[log.junk[rows[place]]])
+    return msgspec.json.encode({shape.key: entries, **({} if cursor is None else {"cursor": cursor})})
 
 
 def texts(number: int, state: str) -> dict[str, str]:
@@ -68,7 +68,7 @@ def texts(number: int, state: str) -> dict[str, str]:
 
     Every seventh message was published with its body redacted.
     """
-    body = orjson.dumps({"order": number}).decode()
+    body = msgspec.json.encode({"order": number}).decode()
     if number % _EVERY_REDACTED == 0:
         body = "REDACTED:" + hashlib.sha256(body.encode()).hexdigest()
     found = {"headers": f"Content-Type: application/json\nOrder: {number}", "body": body}
