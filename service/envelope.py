@@ -27,7 +27,7 @@ MALFORMED: Final = "the body is no event envelope"
 
 # An id travels in a header and a kind in a comma-separated one.
 _EVENT_ID: Final = re.compile(r"[!-~]{1,200}")
-_UTC_CHARS: Final = len("+00:00")
+_SECONDS_CHARS: Final = len("2026-01-01T00:00:00")
 _KIND: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 # Text that any database can store: no control characters, no halves of a surrogate pair.
 _ACCOUNT: Final = re.compile(r"[^\x00-\x1f\ud800-\udfff]{1,200}")
@@ -175,7 +175,8 @@ def parse_json(body: bytes) -> Any:
 def iso(at: datetime) -> str:
     """``2026-01-01T00:00:00.000Z``"""
     in_utc = at if at.tzinfo is UTC else at.astimezone(UTC)
-    return in_utc.isoformat(timespec="milliseconds")[:-_UTC_CHARS] + "Z"
+    # datetime's own isoformat takes twice as long.
+    return f"{msgspec.to_builtins(in_utc)[:_SECONDS_CHARS]}.{in_utc.microsecond // 1000:03}Z"
 
 
 def _time(value: dict[str, Any], name: str, default: datetime | None) -> datetime:

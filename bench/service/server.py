@@ -1,7 +1,7 @@
 """One of the apps under uvicorn, as all of them are run: ``python -m bench.service.server NAME PATH PORT``.
 
-One process, uvloop and httptools, no access log. Ours logs a line a request to standard output, and does not ask who
-the peer of a proxy is, as ``qsops serve`` has it.
+One process, uvloop and httptools, no access log. Ours logs a line a request to standard output; as ``qsops serve`` has
+it, it does not ask who the peer of a proxy is, and does not say that it is uvicorn.
 """
 
 from __future__ import annotations
@@ -41,8 +41,9 @@ def _app(name: str, path: str) -> Any:
 def main(name: str, path: str, port: str) -> None:
     """Serve until told to end."""
     options = {"loop": "uvloop", "http": "httptools", "access_log": False, "log_config": None, "backlog": 1024}
-    app, asks_peer = _app(name, path), name != "ours"
-    config = uvicorn.Config(app, host=LOOPBACK, port=int(port), proxy_headers=asks_peer, **options)  # type: ignore[arg-type]
+    if name == "ours":
+        options |= {"proxy_headers": False, "server_header": False}
+    config = uvicorn.Config(_app(name, path), host=LOOPBACK, port=int(port), **options)  # type: ignore[arg-type]
     config.load()
     _Server(config).run()
 

@@ -39,12 +39,11 @@ _PRUNE: Final = (
     "(select message_id, outcome, retried from callbacks where reported_at_ms < :before_ms "
     "order by reported_at_ms limit :limit) returning 1",
 )
-_values: Final = attrgetter(*ledger.COLUMNS)
 
 
 def row(entry: LedgerEntry, now_ms: int) -> dict[str, Any]:
     """``entry`` as a row that claims its event."""
-    return dict(zip(COLUMNS, (*_values(entry), now_ms), strict=True))
+    return dict(zip(COLUMNS, (*ledger.values(entry), now_ms), strict=True))
 
 
 def commit(effects: Effects, now_ms: int) -> Steps[bool]:
@@ -74,7 +73,7 @@ def commit_all(group: Sequence[tuple[Effects, int]]) -> Steps[list[bool]]:
         else:
             taken.add(event_id)  # of two in one group the first has it
             fresh.append(effects)
-            rows.append((*_values(effects.entry), now_ms))
+            rows.append((*ledger.values(effects.entry), now_ms))
     yield Many(_CLAIM_EACH, rows)
     yield from ledger.record_again(again)
     yield from batches(fresh)

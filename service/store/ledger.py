@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import Any, Final
 
 from qsops.models import CallbackReport, LedgerEntry, Page
@@ -18,6 +19,7 @@ __all__ = [
     "page",
     "record",
     "record_again",
+    "values",
 ]
 
 COLUMNS: Final = (
@@ -47,9 +49,7 @@ on conflict (event_id) do update set
     processed_at_ms = coalesce(events.processed_at_ms, excluded.processed_at_ms),
     deliveries = events.deliveries + excluded.deliveries
 """
-_INSERT: Final = (
-    f"insert into events ({', '.join(COLUMNS)}) values ({', '.join(f':{name}' for name in COLUMNS)}) {MERGE}"
-)
+_INSERT: Final = f"insert into events ({', '.join(COLUMNS)}) values ({', '.join('?' for _ in COLUMNS)}) {MERGE}"
 _DELIVERED_AGAIN: Final = "update events set deliveries = deliveries + 1 where event_id = :event_id"
 _PUBLISHED: Final = """
 update events set message_id = :message_id, published_at_ms = coalesce(published_at_ms, :now_ms),
@@ -63,11 +63,13 @@ _DEAD: Final = (
     "where (event_id = :event_id or message_id = :message_id) and state <> 'processed'"
 )
 _FILTERS: Final = ("event_id", "mid", "message_id", "state", "kind")
+#: Of an entry, in the order of its columns.
+values: Final = attrgetter(*COLUMNS)
 
 
 def record(entries: Iterable[LedgerEntry]) -> Steps[None]:
     """Insert entries, or bring theirs forward; a state never goes back."""
-    yield Many(_INSERT, [{name: getattr(entry, name) for name in COLUMNS} for entry in entries])
+    yield Many(_INSERT, [values(entry) for entry in entries])
 
 
 def record_again(event_ids: Iterable[str]) -> Steps[None]:

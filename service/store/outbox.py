@@ -31,8 +31,7 @@ COLUMNS: Final = (
     "conversation",
 )
 _INSERT: Final = (
-    f"insert into outbox ({', '.join(COLUMNS)}) values ({', '.join(f':{name}' for name in COLUMNS)}) "
-    "on conflict (deduplication_id) do nothing"
+    f"insert into outbox ({', '.join(COLUMNS)}) values ({', '.join('?' for _ in COLUMNS)}) on conflict do nothing"
 )
 _FREE: Final = "{0}.due_at_ms <= :due_ms and coalesce({0}.leased_until_ms, 0) <= :now_ms and {0}.id > :after"
 _TAKE: Final = f"""
@@ -70,7 +69,7 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 def insert(outgoing: Iterable[Outgoing], now_ms: int) -> Steps[None]:
-    """Add rows; one of the same deduplication id is there already, and stays."""
+    """Add rows, but for a follow-up whose deduplication id is there. That of an event is the caller's to leave out."""
     if rows := [values(one, now_ms) for one in outgoing]:
         yield Many(_INSERT, rows)
 
@@ -125,20 +124,20 @@ def _as_text(headers: Headers) -> str:
         return json.dumps(headers)
 
 
-def values(outgoing: Outgoing, now_ms: int) -> dict[str, Any]:
-    """The columns of its row."""
+def values(outgoing: Outgoing, now_ms: int) -> tuple[Any, ...]:
+    """Its row, in the order of :data:`COLUMNS`."""
     request = publish_request(outgoing.publish)
-    return {
-        "deduplication_id": outgoing.publish.deduplication_id,
-        "event_id": outgoing.event_id,
-        "path": request.target,
-        "headers": _as_text(request.headers),
-        "body": request.body,
-        "created_at_ms": now_ms,
-        "due_at_ms": None if outgoing.parked else now_ms + outgoing.wait_ms,
-        "reason": outgoing.reason,
-        "conversation": outgoing.conversation,
-    }
+    return (
+        outgoing.publish.deduplication_id,
+        outgoing.event_id,
+        request.target,
+        _as_text(request.headers),
+        request.body,
+        now_ms,
+        None if outgoing.parked else now_ms + outgoing.wait_ms,
+        outgoing.reason,
+        outgoing.conversation,
+    )
 
 
 def _read(

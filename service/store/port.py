@@ -35,7 +35,10 @@ class Store(Protocol):
         ...
 
     async def record(self, entries: Sequence[LedgerEntry], outgoing: Sequence[Outgoing], now_ms: int) -> None:
-        """Write what became of received events, and what is still to be published. An entry never goes back a state."""
+        """Write what became of received events, and what is still to be published. An entry never goes back a state.
+
+        Nothing waits twice: a message that is there already stays, and so does that of an event with an entry.
+        """
         ...
 
     async def receive(

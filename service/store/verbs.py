@@ -12,10 +12,8 @@ from service.store.steps import Steps
 from service.store.values import (
     Backlog,
     Cause,
-    Effects,
     FailureGroup,
     LedgerFilter,
-    Outgoing,
     Queued,
     Unreadable,
     Verdict,
@@ -43,25 +41,6 @@ class Verbs(ABC):
     @abstractmethod
     async def _read(self, steps: Steps[T]) -> T:
         """Run ``steps`` on what has been committed."""
-
-    @abstractmethod
-    async def known(self, event_ids: Sequence[str]) -> frozenset[str]:
-        """Those of ``event_ids`` that the ledger has."""
-
-    async def record(self, entries: Sequence[LedgerEntry], outgoing: Sequence[Outgoing], now_ms: int) -> None:
-        await self._write(_record(entries, outgoing, now_ms))
-
-    async def receive(
-        self, entries: Sequence[LedgerEntry], outgoing: Sequence[Outgoing], now_ms: int
-    ) -> frozenset[str]:
-        known = await self.known([entry.event_id for entry in entries])
-        fresh = [entry for entry in entries if entry.event_id not in known]
-        if fresh:
-            await self.record(fresh, [message for message in outgoing if message.event_id not in known], now_ms)
-        return known
-
-    async def commit(self, effects: Effects, now_ms: int) -> bool:
-        return await self._write(claims.commit(effects, now_ms))
 
     async def take(
         self, now_ms: int, limit: int, until_ms: int, *, everything: bool = False, after: int = 0
@@ -118,11 +97,6 @@ class _DryRun(Exception):
 def _undone(steps: Steps[Mapping[str, int]]) -> Steps[Mapping[str, int]]:
     rows = yield from steps
     raise _DryRun(rows)
-
-
-def _record(entries: Sequence[LedgerEntry], outgoing: Sequence[Outgoing], now_ms: int) -> Steps[None]:
-    yield from ledger.record(entries)
-    yield from outbox.insert(outgoing, now_ms)
 
 
 def _untold(now_ms: int, until_ms: int, quiet_since_ms: int, limit: int) -> Steps[list[FailureGroup]]:

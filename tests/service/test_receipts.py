@@ -52,3 +52,18 @@ async def test_overlapping_posts_are_told_their_own(store: Store):
     told = await asyncio.gather(receive(store, "a", "b"), receive(store, "c"), receive(store, "a", "d"))
     assert told == [{"a"}, frozenset(), {"a"}]
     assert sorted(map(str, await waiting(store))) == ["a", "b", "c", "d"]
+
+
+async def test_what_is_recorded_twice_waits_once(store: Store):
+    """Two POSTs of one event whose publishing failed, also at the same moment, leave one message to be sent."""
+    failed = [store.record([entry(name)], [outgoing(name)], 1) for name in ("a", "a", "b")]
+    await asyncio.gather(*failed)
+    await store.record([entry("b"), entry("c")], [outgoing("b"), outgoing("c")], 1)
+    assert sorted(map(str, await waiting(store))) == ["a", "b", "c"]
+
+
+async def test_a_message_without_an_entry_of_its_own_is_put_in(store: Store):
+    """An event that is processed once more is sent once more, though the ledger has had it long since."""
+    await store.record([entry("a", "processed")], [], 1)
+    await store.record([], [outgoing("a")], 1)
+    assert await waiting(store) == ["a"]

@@ -148,9 +148,13 @@ async def _begin(connection: Connection, insert: str, rows: Sequence[dict[str, A
 
 
 async def _send(cursor: AsyncCursor[Any], outgoing: Sequence[tuple[Outgoing, int]]) -> None:
-    rows = [outbox.values(one, now_ms) for one, now_ms in outgoing]
-    if rows:
-        await cursor.execute(_SEND, [json.dumps([{**row, "body": b64encode(row["body"]).decode()} for row in rows])])
+    if outgoing:
+        await cursor.execute(_SEND, [json.dumps([_message(one, now_ms) for one, now_ms in outgoing])])
+
+
+def _message(outgoing: Outgoing, now_ms: int) -> dict[str, Any]:
+    row = dict(zip(outbox.COLUMNS, outbox.values(outgoing, now_ms), strict=True))
+    return {**row, "body": b64encode(row["body"]).decode()}
 
 
 def _rows(entries: Sequence[LedgerEntry]) -> list[dict[str, Any]]:
