@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
+import msgspec
+
 from qsops.client.core import DEFAULT_POLICY, Asking, RetryPolicy
 from qsops.client.pace import Pace
 from qsops.client.transport import Transport
@@ -179,7 +181,7 @@ class Client:
     def _named(self, message: Publish) -> Publish:
         if message.deduplication_id is not None or message.content_based_deduplication:
             return message
-        return replace(message, deduplication_id=self._ids.make(_MADE_ID))
+        return msgspec.structs.replace(message, deduplication_id=self._ids.make(_MADE_ID))
 
     def _as_asked(self, message: Publish, receipts: list[Receipt]) -> list[Receipt]:
         """Under an id that was made here "deduplicated" can only mean our own repeat: to the caller it is the first."""
@@ -202,8 +204,11 @@ class Client:
             await self._sleep(wait_s)
 
     async def _in_turn(self, request: Request) -> Response:
-        async with self._pace.turn():
-            return await self._once(request)
+        async with self._pace.turn() as turn:
+            answer = await self._transport.send(request)
+            turn.told(ratelimit(answer.headers))
+        raise_for_status(answer)
+        return answer
 
     async def _once(self, request: Request) -> Response:
         answer = await self._transport.send(request)

@@ -1,6 +1,7 @@
 """A listing in memory behind the client's transport: pages by keyset, and what was asked of it."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from qsops.models import Headers, LogEntry, LogFilter, Page
@@ -10,11 +11,11 @@ from qsops.wire.logs import logs_json, parse_logs_request
 
 @dataclass
 class Listing:
-    """Lists ``entries`` (in the order of writing), ``page`` at a time, with ``headers`` on each answer."""
+    """Lists ``entries`` (in the order of writing), ``page`` at a time; ``headers`` makes those of each answer."""
 
     entries: list[LogEntry] = field(default_factory=list)
     page: int = 1_000
-    headers: Headers = ()
+    headers: Callable[[], Headers] = tuple
     asked: list[LogFilter] = field(default_factory=list)
     waited_s: list[float] = field(default_factory=list)
 
@@ -26,7 +27,7 @@ class Listing:
         start = int(cursor or 0)
         stop = start + min(self.page, count or self.page)
         page = Page(tuple(entry for _, entry in found[start:stop]), str(stop) if stop < len(found) else None)
-        return Response.of_json(200, logs_json(page, "events"), self.headers)
+        return Response.of_json(200, logs_json(page, "events"), self.headers())
 
     async def turn(self) -> None:
         """Let the others go on, several times."""
