@@ -9,15 +9,13 @@ from typing import Final, Generic, Protocol, TypeVar
 from qsops.client import Client
 from qsops.models import LogFilter
 from qsops.trace.listing import Listing, opened
-from qsops.trace.ranges import MOST_PAGES, cut_at, parts_of
+from qsops.trace.ranges import AT_ONCE, MOST_OF_A_PART, MOST_PAGES, cut_at, parts_of
 from qsops.wire.http import Response
 
 __all__ = ["AT_ONCE", "Dated", "Progress", "walk"]
 
-#: Listings that are read at once: each has one request under way.
-AT_ONCE: Final = 16
-#: A part that has more pages than this was misjudged.
-_FAR_MORE: Final = 2 * MOST_PAGES
+#: What has so many pages more than it may have was misjudged.
+_FAR_MORE: Final = 8
 
 Progress = Callable[[int], object]
 
@@ -56,7 +54,7 @@ async def walk(
     walking = _Walk(listing, at_once, progress)
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(walking.read(group, which, first))
+            group.create_task(walking.read(group, which, MOST_PAGES, first))
     except ExceptionGroup as failed:
         raise failed.exceptions[0] from failed.exceptions[0].__cause__
     return walking.pages()
@@ -76,19 +74,22 @@ class _Walk(Generic[D]):
         """All pages, the latest part first."""
         return [page for begin_ms in sorted(self._found, reverse=True) for page in self._found[begin_ms]]
 
-    async def read(self, group: asyncio.TaskGroup, which: LogFilter, first: D | None = None) -> None:
-        """Read one part; the first of its pages may say that it is better parted."""
+    async def read(self, group: asyncio.TaskGroup, which: LogFilter, most_pages: int, first: D | None = None) -> None:
+        """Read one part; the first of its pages may say that it has more than ``most_pages`` and is better parted."""
         async with self._slots:
             page = first or await self._listing.page(which)
-            parts = [which] if page.cursor is None or not page.count else parts_of(which, *reversed(page.ends_ms))
+            parts = [which]
+            if page.cursor is not None and page.count:
+                oldest_ms, newest_ms = page.ends_ms
+                parts = parts_of(which, newest_ms, oldest_ms, most_pages)
             if len(parts) == 1:
-                await self._read_all(group, which, page)
+                await self._read_all(group, which, most_pages, page)
                 return
         # The page is read again, within its part: that is cheaper than to find out where it ends.
         for part in parts:
-            group.create_task(self.read(group, part))
+            group.create_task(self.read(group, part, MOST_OF_A_PART))
 
-    async def _read_all(self, group: asyncio.TaskGroup, which: LogFilter, first: D) -> None:
+    async def _read_all(self, group: asyncio.TaskGroup, which: LogFilter, most_pages: int, first: D) -> None:
         """Page after page; where there are far more than ``first`` let expect, the rest becomes a part of its own."""
         pages = self._listing.pages(which, first)
         if which.from_ms is None:
@@ -97,7 +98,7 @@ class _Walk(Generic[D]):
         ahead: list[D] = []
         async for page in pages:
             ahead.append(page)
-            if len(ahead) == _FAR_MORE:
+            if len(ahead) == most_pages + _FAR_MORE:
                 break
         parts = cut_at(which, ahead[-1].ends_ms[0]) if ahead[-1].cursor and ahead[-1].count else None
         if parts is None:
@@ -105,7 +106,7 @@ class _Walk(Generic[D]):
             return
         # Entries of its last millisecond, and late ones, may be on either side: what was read is read again.
         latest, rest = parts
-        group.create_task(self.read(group, rest))
+        group.create_task(self.read(group, rest, MOST_PAGES))
         await self._keep(latest, self._listing.pages(latest, await self._listing.page(latest)))
 
     async def _keep(self, which: LogFilter, pages: AsyncIterator[D]) -> None:
