@@ -26,6 +26,7 @@ from service.processing.transaction import Transaction
 
 __all__ = ["handle_incoming_messaging_event", "merge"]
 
+# Who writes to their own account sends a message and its echo under one mid: the message stands, whichever is first.
 _MESSAGE: Final = """
 insert into direct_messages (account, mid, event_id, person, direction, sent_at_ms, text, attachments, reply_to_mid,
     reply_to_story, quick_reply)
@@ -42,7 +43,6 @@ on conflict (account, mid) do update set
     reply_to_mid = excluded.reply_to_mid,
     reply_to_story = excluded.reply_to_story,
     quick_reply = case when direct_messages.unsent_at_ms is null then excluded.quick_reply end
--- Who writes to their own account sends a message and its echo under one mid: the message stands, whichever is first.
 where direct_messages.event_id is null or excluded.event_id > direct_messages.event_id
 """
 _EDIT: Final = """

@@ -13,6 +13,7 @@ from qsops.models import LedgerEntry
 from qsops.sqlite import Database, Kind, Together, migrations_in
 from service.errors import StoreUnavailable
 from service.store import claims, receipts
+from service.store.ordered import ordered
 from service.store.steps import Many, Rows, Steps
 from service.store.values import Effects, Outgoing, Row, Statement
 from service.store.verbs import Verbs
@@ -139,13 +140,27 @@ def _run(connection: sqlite3.Connection, steps: Steps[T]) -> T:
         step = next(steps)
         while True:
             if isinstance(step, Many):
-                connection.executemany(step.sql, step.rows)
+                _run_each(connection, step)
                 rows = ()
             else:
                 rows = connection.execute(step.sql, step.parameters).fetchall()
             step = steps.send(rows)
     except StopIteration as end:
         return end.value  # type: ignore[no-any-return]
+
+
+def _run_each(connection: sqlite3.Connection, step: Many) -> None:
+    plain = ordered(step.sql)
+    if plain is not None:
+        sql, values = plain
+        try:
+            rows = list(map(values, step.rows))
+        except KeyError:
+            pass  # a value is missing, and the driver says which
+        else:
+            connection.executemany(sql, rows)
+            return
+    connection.executemany(step.sql, step.rows)
 
 
 def _rows(cursor: sqlite3.Cursor) -> list[Row]:
