@@ -1,7 +1,7 @@
 """A log of many entries that takes its time for each page.
 
 ``python -m bench.pages ENTRIES DELAY_MS [LIMIT]`` prints its port; with a limit it advertises so many requests a
-second, and answers what is above them with 429.
+second, answers what is above them with 429, and tells at ``/refused`` how many that were.
 
 An entry each ten milliseconds, newest first, at most 1,000 a page, between the dates that are asked for.
 """
@@ -37,6 +37,7 @@ class Log:
         self._limit = limit
         self._second = 0
         self._taken = 0
+        self._refused = 0
         self._lines = [
             (_ENTRY % (FROM_MS + n * STEP_MS, n // 3, _STATES[n % 3], n // 3, _BODY)).encode() for n in range(entries)
         ]
@@ -45,6 +46,7 @@ class Log:
         """One page; the cursor is the number of its first entry."""
         told = self._told()
         if self._limit and self._taken > self._limit:
+            self._refused += 1
             return web.Response(status=429, headers=told, body=b'{"error":"burst"}', content_type="application/json")
         await asyncio.sleep(self._delay_s)
         asked = request.query
@@ -56,6 +58,10 @@ class Log:
         cursor = b',"cursor":"%d"' % (begin - 1) if begin > first else b""
         body = b'{"events":[%s]%s}' % (lines, cursor)
         return web.Response(headers=told, body=body, content_type="application/json")
+
+    async def refused(self, _: web.Request) -> web.Response:
+        """How many requests were above the limit."""
+        return web.Response(text=str(self._refused))
 
     def _told(self) -> dict[str, str]:
         """Count a request; what its answer says of the limit."""
@@ -72,7 +78,9 @@ class Log:
 async def main(entries: int, delay_ms: int, limit: int | None = None) -> None:
     """Serve on a free port of loopback until standard input is closed."""
     app = web.Application()
-    app.router.add_get("/v2/events", Log(entries, delay_ms / 1000, limit).page)
+    log = Log(entries, delay_ms / 1000, limit)
+    app.router.add_get("/v2/events", log.page)
+    app.router.add_get("/refused", log.refused)
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

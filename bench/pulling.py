@@ -1,6 +1,7 @@
 """A range of the log pulled from a service that takes 50 ms for a page: `qs.logs` against the official SDK's loop.
 
-``python -m bench.pulling WHO COUNT URL``; prints log entries per second, after counting that each came once.
+``python -m bench.pulling WHO COUNT URL``; prints log entries per second, after counting that each came once and that no
+request was above the limit.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
+from urllib.request import urlopen
 
 from bench.frame import Contender, Peer, Row
 from bench.pages import FROM_MS, STEP_MS
@@ -37,6 +39,9 @@ def ours(count: int, url: str) -> float:
         frame = qs.logs(FROM_MS, _last(count))
         seconds = time.perf_counter() - start
     _check(count, len(frame), len(frame.drop_duplicates(["message_id", "state"])))
+    with urlopen(f"{url}/refused") as answer:
+        if refused := int(answer.read()):
+            raise SystemExit(f"{refused} requests were above the limit")
     return seconds
 
 
