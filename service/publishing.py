@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 from math import inf
 from typing import Final
+
+import msgspec
 
 from qsops.client import Client
 from qsops.errors import OutcomeUnknown, QsopsError, Unreachable
@@ -169,7 +170,7 @@ class Messages:
 def follow_up(message: Publish, settings: Settings, carried: Headers = ()) -> Publish:
     """What a handler publishes, as it travels: in the same trace, and so that we hear when it has failed for good."""
     given = {name.lower() for name, _ in message.headers}
-    return replace(
+    return msgspec.structs.replace(
         message,
         headers=(*message.headers, *(one for one in carried if one[0] not in given)),
         callback=_callback(settings, CALLBACK_PATH) if settings.qsops_delivery_callback else None,

@@ -11,8 +11,10 @@ messages of its own, happen once more.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from qsops.clock import Clock, Ids
 from service.envelope import Event
@@ -61,6 +63,6 @@ class Reprocessing:
 
     def _outgoing(self, event: Event) -> Outgoing:
         fresh = deduplication_id(f"{event.id}/{self._ids.make('again_')}")
-        message = replace(self._messages.of(event), deduplication_id=fresh)
+        message = msgspec.structs.replace(self._messages.of(event), deduplication_id=fresh)
         conversation = conversation_of(event.account, event.kind, event.payload)
         return Outgoing(message, event.id, REASON, conversation=conversation)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
+import msgspec
+
 __all__ = [
     "DEFAULT_METHOD",
     "DEFAULT_RETRIES",
@@ -49,8 +51,7 @@ class Callback:
     delay_s: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Publish:
+class Publish(msgspec.Struct, frozen=True):
     """One message as its publisher asks for it.
 
     ``destination`` is a URL, or the name of a URL group. ``headers`` are what the destination gets, ``Content-Type``

@@ -11,8 +11,10 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Final
+
+import msgspec
 
 from qsops.errors import SettingsError
 from qsops.models import Publish
@@ -56,7 +58,6 @@ def keyed(rows: Iterable[Row], key: Key, fixed: Mapping[str, Any], scope: str) -
     one_destination = bool(fixed.get("url") or fixed.get("group"))
     # Where every row names its own destination, the other arguments are checked against any.
     base = message(**fixed if one_destination else {**fixed, "url": "https://each.row"})
-    shared = {field.name: getattr(base, field.name) for field in fields(base)}
     seen: set[str] = set()
     for number, row in enumerate(rows, 1):
         if number == 1 and isinstance(key, str) and key not in row:
@@ -69,7 +70,7 @@ def keyed(rows: Iterable[Row], key: Key, fixed: Mapping[str, Any], scope: str) -
         seen.add(name)
         made_id = _deduplication_id(scope, name)
         try:
-            yield Keyed(name, _message(row, key, fixed, shared, made_id))
+            yield Keyed(name, _message(row, key, fixed, base, made_id))
         except SettingsError as error:
             yield Keyed(name, None, str(error))
 
@@ -85,14 +86,14 @@ def _deduplication_id(scope: str, name: str) -> str:
     return "qsops-" + hashlib.sha256("\0".join((scope, name)).encode()).hexdigest()[:40]
 
 
-def _message(row: Row, key: Key, fixed: Mapping[str, Any], shared: Mapping[str, Any], made_id: str) -> Publish:
+def _message(row: Row, key: Key, fixed: Mapping[str, Any], base: Publish, made_id: str) -> Publish:
     given = _body(row, key)
     options = {name: value for name, value in row.items() if name in _OPTIONS and not _is_nothing(value)}
     if not _DESTINATIONS.isdisjoint(options):
         fixed = {name: value for name, value in fixed.items() if name not in _DESTINATIONS}
     if _DESTINATIONS.issuperset(options):
         where = {name: options.get(name, fixed.get(name)) for name in _DESTINATIONS}
-        return _filled(shared, destination(**where), given, made_id)
+        return _filled(base, destination(**where), given, made_id)
     arguments = {**fixed, **_typed(options), **given}
     if not arguments.get("content_based_deduplication"):
         arguments.setdefault("deduplication_id", made_id)
@@ -109,13 +110,11 @@ def _body(row: Row, key: Key) -> dict[str, Any]:
     return {name: row[name] for name in _BODIES if name in row and not _is_nothing(row[name])}
 
 
-def _filled(shared: Mapping[str, Any], where: str, given: Mapping[str, Any], made_id: str) -> Publish:
+def _filled(base: Publish, where: str, given: Mapping[str, Any], made_id: str) -> Publish:
     """The common case: all but destination and body is shared, was checked once, and is only filled in."""
-    body, headers = content(given.get("json", ...), given.get("body"), shared["headers"])
-    deduplication_id = None if shared["content_based_deduplication"] else made_id
-    own = {"destination": where, "body": body, "headers": headers, "deduplication_id": deduplication_id}
-    # Three times as fast as dataclasses.replace, and this is where a million rows pass.
-    return Publish(**{**shared, **own})
+    body, headers = content(given.get("json", ...), given.get("body"), base.headers)
+    key = None if base.content_based_deduplication else made_id
+    return msgspec.structs.replace(base, destination=where, body=body, headers=headers, deduplication_id=key)
 
 
 def _typed(options: dict[str, Any]) -> dict[str, Any]:

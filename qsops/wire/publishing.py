@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote, unquote
+
+import msgspec
 
 from qsops.errors import Corrupt, SettingsError
 from qsops.models import Headers, ItemError, Publish, Receipt
@@ -131,7 +132,7 @@ def _lent(destination: str, headers: Headers, query: str, defaults: Defaults) ->
 
 
 def _enqueued(publish: Publish, queue: str) -> Publish:
-    return replace(publish, queue=check_name("queue", queue))
+    return msgspec.structs.replace(publish, queue=check_name("queue", queue))
 
 
 def receipt_json(receipts: Sequence[Receipt], *, group: bool) -> Any:

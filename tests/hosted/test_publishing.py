@@ -1,5 +1,5 @@
-from dataclasses import replace
 
+import msgspec
 import pytest
 
 from qsops.client import Client
@@ -137,7 +137,7 @@ async def test_equal_messages_without_an_id_are_two(client: Client, hosted: Host
 async def test_content_based_deduplication_is_left_to_the_service(client: Client, hosted: HostedQStash):
     """Equal content is one message, other content another."""
     message = Publish(TO, b"x", content_based_deduplication=True)
-    receipts = [(await client.publish(m))[0] for m in (message, message, replace(message, body=b"y"))]
+    receipts = [(await client.publish(m))[0] for m in (message, message, msgspec.structs.replace(message, body=b"y"))]
     assert [receipt.deduplicated for receipt in receipts] == [False, True, False]
 
 

@@ -1,7 +1,7 @@
 import asyncio
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from qsops.clock import ManualClock
 from qsops.errors import Unreachable

@@ -1,8 +1,7 @@
 """Values of the models as hypothesis draws them: all that the wire can carry, and no more."""
 
-from dataclasses import replace
-
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from qsops.models import (
     Callback,

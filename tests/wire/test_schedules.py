@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -95,7 +96,7 @@ def test_a_schedule_arrives_as_it_was_sent(spec: ScheduleSpec):
 def test_a_template_makes_the_same_message_each_time(publish: Publish):
     """What a schedule keeps is read as any publish; deduplication is of its making alone (reference, section 8)."""
     again = decode_options(publish.destination, encode_template(publish), publish.body)
-    assert again == replace(publish, deduplication_id=None, content_based_deduplication=False)
+    assert again == msgspec.structs.replace(publish, deduplication_id=None, content_based_deduplication=False)
 
 
 def test_a_template_leaves_a_default_method_to_the_group():

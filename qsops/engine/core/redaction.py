@@ -7,6 +7,8 @@ import re
 from dataclasses import replace
 from typing import TypeVar
 
+import msgspec
+
 from qsops.models import Headers, Message, Publish
 
 __all__ = ["redacted"]
@@ -22,7 +24,10 @@ def redacted(message: T) -> T:
     if not message.redact:
         return message
     body = _digest(message.body).encode() if "body" in message.redact else message.body
-    return replace(message, body=body, headers=_redacted_headers(message.headers, message.redact))
+    headers = _redacted_headers(message.headers, message.redact)
+    if isinstance(message, Publish):
+        return msgspec.structs.replace(message, body=body, headers=headers)
+    return replace(message, body=body, headers=headers)
 
 
 def _redacted_headers(headers: Headers, redact: tuple[str, ...]) -> Headers:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from sqlite3 import Connection
 from typing import Any, Final, NamedTuple
+
+import msgspec
 
 from qsops.engine.core.admission import admit
 from qsops.engine.core.intake import accept
@@ -167,7 +169,7 @@ def _check(spec: WaitSpec, waiter: Waiter, now_ms: int, terms: Terms, caller_ip:
 def _message(url: str, headers: Headers, body: bytes, now_ms: int, terms: Terms, caller_ip: str) -> Message:
     publish = decode_options(url, headers, body)
     return admit(
-        replace(publish, headers=(*publish.headers, *run_headers(headers))),
+        msgspec.structs.replace(publish, headers=(*publish.headers, *run_headers(headers))),
         terms.plan,
         message_id=terms.ids.make("msg_"),
         now_ms=now_ms,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from qsops.engine.core.admission import check_size
 from qsops.engine.core.deduplication import deduplication_key
 from qsops.engine.core.intake import Admitted
@@ -49,7 +51,7 @@ def _start(call: Call, asked: Trigger) -> _Start:
     now_ms, publish = call.engine.clock.now_ms(), asked.publish
     run_id = asked.run_id or call.engine.ids.make("wfr_")
     own = run_start_headers(run_id, publish.destination, now_ms)
-    first = admitted(call, replace(publish, headers=(*publish.headers, *own)))
+    first = admitted(call, msgspec.structs.replace(publish, headers=(*publish.headers, *own)))
     key = deduplication_key(publish) if asked.run_id is None else run_key(asked.run_id)
     return _Start(Triggered(run_id, now_ms), Admitted(first.message, key))
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final
+
+import msgspec
 
 from qsops.errors import Rejected
 from qsops.models import FlowControl, Headers, Publish
@@ -173,7 +174,7 @@ def apply_overrides(publish: Publish, headers: Headers) -> Publish:
     named = {name.lower() for name, _ in overrides}
     kept = tuple(pair for pair in encode_options(publish) if pair[0].lower() not in named)
     changed = decode_options(publish.destination, (*kept, *overrides), publish.body)
-    return replace(changed, queue=changed.queue or publish.queue)
+    return msgspec.structs.replace(changed, queue=changed.queue or publish.queue)
 
 
 def forwards_everything(options: Mapping[str, str]) -> bool:

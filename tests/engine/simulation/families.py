@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+import msgspec
+
 from qsops.models import CancelFilter, FlowControl, FlowPin, FlowUnpin, LogFilter, Publish, QueueSpec, State
 from tests.engine.simulation.drawing import (
     ANSWERS,
@@ -206,7 +208,7 @@ def _plans(family: Family) -> tuple[Make, ...]:
 def _template(draw: Draw, family: Family) -> Publish:
     """Each message of a schedule has the same body."""
     drawn = draw_publish(draw, queues=family.queues, keys=family.keys, groups=GROUPS, named=False)
-    return replace(drawn, body=b"of a schedule")
+    return msgspec.structs.replace(drawn, body=b"of a schedule")
 
 
 def _some_urls(draw: Draw) -> tuple[str, ...]:

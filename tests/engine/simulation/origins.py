@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from qsops.models import LogEntry, Publish
 from qsops.wire.destinations import is_url
@@ -85,4 +86,4 @@ class Origins:
 
 def _to(publish: Publish, url: str) -> Publish:
     """``publish`` as it goes to one endpoint."""
-    return replace(publish, destination=url)
+    return msgspec.structs.replace(publish, destination=url)

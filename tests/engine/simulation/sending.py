@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from qsops.models import ItemError, Publish, Receipt
 from qsops.wire.destinations import is_url
@@ -69,7 +71,7 @@ class Batch:
 
 def with_body(world: World, publish: Publish) -> Publish:
     """``publish`` with a body that no other has, unless it has one already."""
-    return publish if publish.body else replace(publish, body=world.books.next_body())
+    return publish if publish.body else msgspec.structs.replace(publish, body=world.books.next_body())
 
 
 def receive(world: World, account: int, publish: Publish, response: Response, *, at_ms: int | None = None) -> None:
@@ -98,7 +100,7 @@ def _book(world: World, account: int, publish: Publish, receipts: Sequence[Recei
             continue
         if (name := _name(publish)) is not None:
             world.books.first_ids[account, name, endpoint] = (receipt.message_id, now_ms)
-        sent = _sent(world, account, receipt.message_id, replace(publish, destination=url), now_ms)
+        sent = _sent(world, account, receipt.message_id, msgspec.structs.replace(publish, destination=url), now_ms)
         sent.group = None if is_url(publish.destination) else publish.destination
         world.books.add(sent)
 

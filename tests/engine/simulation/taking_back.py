@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from qsops.models import CancelFilter, DlqFilter
 from qsops.wire.dlq import (
@@ -139,7 +141,9 @@ class DeleteLetters:
 def _replace(world: World, message_id: str, new_id: str) -> None:
     """A retry is a new message in the place of the letter, due at once."""
     before = world.books.messages[message_id]
-    publish = replace(before.publish, delay_s=None, deduplication_id=None, content_based_deduplication=False)
+    publish = msgspec.structs.replace(
+        before.publish, delay_s=None, deduplication_id=None, content_based_deduplication=False
+    )
     new = Sent(new_id, before.account, publish, world.now_ms, world.now_ms, len(world.books.messages))
     new.group, new.schedule_id = before.group, before.schedule_id
     world.books.add(new)
