@@ -128,6 +128,8 @@ PORTABLE_MESSAGES = pa.unify_schemas(
     ]
 )
 
+#: Entries that are equal in these are told apart by a number.
+_IDENTITY = ["message_id", "time", "state"]
 _DTYPES = {
     pa.string(): pd.StringDtype(na_value=float("nan")),
     pa.int64(): pd.Int64Dtype(),
@@ -186,8 +188,18 @@ def logs_of(tables: Sequence[pa.Table], *, bodies: bool = False) -> pd.DataFrame
     """
     schema = _with_bodies(ENTRIES) if bodies else ENTRIES
     frame = of_table(pa.concat_tables([schema.empty_table(), *tables]), schema)
-    frame["seq"] = frame.groupby(["message_id", "time", "state"], dropna=False).cumcount()
+    frame["seq"] = _numbers(frame)
     return cast(frame.sort_values("time", kind="stable"), _with_bodies(LOGS) if bodies else LOGS)
+
+
+def _numbers(frame: pd.DataFrame) -> pd.Series[int]:
+    """Of each entry, how many equal ones came before it; few are looked at closely, since few have the same time."""
+    numbers = pd.Series(0, index=frame.index)
+    shared = frame.loc[frame["time"].duplicated(keep=False), _IDENTITY]
+    equal = shared[shared.duplicated(keep=False)]
+    if len(equal):
+        numbers[equal.index] = equal.groupby(_IDENTITY, dropna=False).cumcount()
+    return numbers
 
 
 def logs(found: Iterable[LogEntry], bodies: bool = False) -> pd.DataFrame:
