@@ -3,6 +3,8 @@
 import asyncio
 import gzip
 import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -10,6 +12,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from qsops.client import HttpTransport
+from qsops.client import transport as transport_module
 from qsops.errors import OutcomeUnknown, SettingsError, Unreachable
 from qsops.wire.http import Request
 from qsops.wire.logs import EVENTS_PATH, LOGS_PATH
@@ -85,6 +88,30 @@ async def test_a_request_goes_out_as_it_is_spelled(service: Service, path: str):
     assert "Authorization: Bearer tökèn".encode() in headers
     assert (answer.status, answer.body) == (418, b"\x00\xff{}")
     assert answer.headers == (("X-One", "1"), ("x-one", "grüße"), ("Content-Length", "4"))
+
+
+@pytest.mark.parametrize(
+    ("path", "is_installed", "library"),
+    [(OVER_HTTPX, True, b"httpx"), (OVER_AIOHTTP, True, b"aiohttp"), (OVER_AIOHTTP, False, b"httpx")],
+)
+async def test_pages_come_over_aiohttp_where_it_is_installed(
+    service: Service, monkeypatch: pytest.MonkeyPatch, path: str, is_installed: bool, library: bytes
+):
+    """The deployed service has no aiohttp, and needs none."""
+    if not is_installed:
+        monkeypatch.setattr(transport_module, "find_spec", lambda _: None)
+    service.answers = [FINE]
+    async with aclosing(HttpTransport(service.url)) as transport:
+        await transport.send(asked(path))
+    assert library in service.requests[0].lower().partition(b"user-agent:")[2].partition(b"\r\n")[0]
+
+
+def test_who_reads_no_pages_loads_no_aiohttp():
+    """A tenth of a second that `qsops doctor` should not take."""
+    code = (
+        "import sys, qsops.client; qsops.client.HttpTransport('http://x.invalid'); sys.exit('aiohttp' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 @BOTH
