@@ -30,7 +30,7 @@ from service.webhook import events_of
 
 __all__ = ["CONNECTIONS", "ROWS", "all_ok", "deliveries"]
 
-#: As many as keep each of the servers busy all the time: with 64, ours waits for its disk a tenth of it.
+#: As many deliveries as the service takes at a time (QSOPS_CONCURRENCY), which keep each of the servers busy.
 CONNECTIONS = 256
 WARM_UP = 1_000
 

@@ -13,6 +13,7 @@ from service.store.values import LedgerFilter, Statement
 __all__ = [
     "COLUMNS",
     "MERGE",
+    "add",
     "mark_dead",
     "mark_parked",
     "mark_published",
@@ -49,7 +50,9 @@ on conflict (event_id) do update set
     processed_at_ms = coalesce(events.processed_at_ms, excluded.processed_at_ms),
     deliveries = events.deliveries + excluded.deliveries
 """
-_INSERT: Final = f"insert into events ({', '.join(COLUMNS)}) values ({', '.join('?' for _ in COLUMNS)}) {MERGE}"
+_INSERT: Final = f"insert into events ({', '.join(COLUMNS)}) values ({', '.join('?' for _ in COLUMNS)})"
+_MERGED: Final = f"{_INSERT} {MERGE}"
+_NEW: Final = f"{_INSERT} on conflict (event_id) do nothing"
 _DELIVERED_AGAIN: Final = "update events set deliveries = deliveries + 1 where event_id = :event_id"
 _PUBLISHED: Final = """
 update events set message_id = :message_id, published_at_ms = coalesce(published_at_ms, :now_ms),
@@ -69,7 +72,13 @@ values: Final = attrgetter(*COLUMNS)
 
 def record(entries: Iterable[LedgerEntry]) -> Steps[None]:
     """Insert entries, or bring theirs forward; a state never goes back."""
-    yield Many(_INSERT, [values(entry) for entry in entries])
+    yield Many(_MERGED, [values(entry) for entry in entries])
+
+
+def add(entries: Iterable[LedgerEntry]) -> Steps[int]:
+    """Insert entries of events that have none; how many that were. The others stay as they are."""
+    ((count,),) = yield Many(_NEW, [values(entry) for entry in entries])
+    return int(count)
 
 
 def record_again(event_ids: Iterable[str]) -> Steps[None]:

@@ -16,43 +16,51 @@ __all__ = ["Receipts", "receive_all", "record_all"]
 #: Entries, the messages of their events, and when.
 Receipts = tuple[Sequence[LedgerEntry], Sequence[Outgoing], int]
 
-_KNOWN: Final = "select event_id from events where event_id in (select value from json_each(:event_ids))"
+_NEWEST: Final = Statement("select coalesce(max(seq), 0) from events")
+_OLDER: Final = (
+    "select event_id from events where event_id in (select value from json_each(:event_ids)) and seq <= :newest"
+)
 
 
 def record_all(group: Sequence[Receipts]) -> Steps[list[None]]:
     """Write each of ``group``, but for the messages of events that the ledger had before: these are on their way."""
-    taken = yield from _known(entry for entries, messages, _ in group if messages for entry in entries)
-    outgoing = []
-    for entries, messages, _ in group:
-        again = {entry.event_id for entry in entries if entry.event_id in taken}
-        outgoing += [message for message in messages if message.event_id not in again]
-        taken.update(entry.event_id for entry in entries)
+    ((newest,),) = yield _NEWEST
     yield from ledger.record([entry for entries, _, _ in group for entry in entries])
+    asked = [entry.event_id for entries, messages, _ in group if messages for entry in entries]
+    _, outgoing = _parted(group, (yield from _older(asked, newest)) if asked else set())
     yield from outbox.insert(outgoing, _latest(group))
     return [None] * len(group)
 
 
 def receive_all(group: Sequence[Receipts]) -> Steps[list[frozenset[str]]]:
     """Write each of ``group`` but for the events that the ledger has, or that stand before it in the group: these."""
-    taken = yield from _known(entry for entries, _, _ in group for entry in entries)
-    known, fresh, outgoing = [], [], []
-    for entries, messages, _ in group:
-        again = frozenset(entry.event_id for entry in entries if entry.event_id in taken)
-        fresh += [entry for entry in entries if entry.event_id not in again]
-        outgoing += [message for message in messages if message.event_id not in again]
-        taken.update(entry.event_id for entry in entries)
-        known.append(again)
-    if fresh:
-        yield from ledger.record(fresh)
-        yield from outbox.insert(outgoing, _latest(group))
+    ((newest,),) = yield _NEWEST
+    distinct: dict[str, LedgerEntry] = {}
+    for entries, _, _ in group:
+        for entry in entries:
+            distinct.setdefault(entry.event_id, entry)
+    written = yield from ledger.add(distinct.values())
+    # Hardly anything comes twice: only when a row is missing it is asked which.
+    known, outgoing = _parted(group, (yield from _older(distinct, newest)) if written < len(distinct) else set())
+    yield from outbox.insert(outgoing, _latest(group))
     return known
 
 
-def _known(entries: Iterable[LedgerEntry]) -> Steps[set[str]]:
-    """The events of those of ``entries`` that the ledger has."""
-    asked = [entry.event_id for entry in entries]
-    rows = (yield Statement(_KNOWN, {"event_ids": json.dumps(asked)})) if asked else ()
+def _older(event_ids: Iterable[str], newest: int) -> Steps[set[str]]:
+    """Those of ``event_ids`` that had an entry when ``newest`` was the last."""
+    rows = yield Statement(_OLDER, {"event_ids": json.dumps(list(event_ids)), "newest": newest})
     return {event_id for (event_id,) in rows}
+
+
+def _parted(group: Sequence[Receipts], taken: set[str]) -> tuple[list[frozenset[str]], list[Outgoing]]:
+    """For each of ``group`` its events that are ``taken``, or stand before it; and the messages of all the others."""
+    known, outgoing = [], []
+    for entries, messages, _ in group:
+        again = frozenset([entry.event_id for entry in entries if entry.event_id in taken])
+        outgoing += [message for message in messages if message.event_id not in again]
+        taken.update([entry.event_id for entry in entries])
+        known.append(again)
+    return known, outgoing
 
 
 def _latest(group: Sequence[Receipts]) -> int:

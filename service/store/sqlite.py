@@ -140,8 +140,7 @@ def _run(connection: sqlite3.Connection, steps: Steps[T]) -> T:
         step = next(steps)
         while True:
             if isinstance(step, Many):
-                _run_each(connection, step)
-                rows = ()
+                rows = ((_run_each(connection, step),),)
             else:
                 rows = connection.execute(step.sql, step.parameters).fetchall()
             step = steps.send(rows)
@@ -149,7 +148,7 @@ def _run(connection: sqlite3.Connection, steps: Steps[T]) -> T:
         return end.value  # type: ignore[no-any-return]
 
 
-def _run_each(connection: sqlite3.Connection, step: Many) -> None:
+def _run_each(connection: sqlite3.Connection, step: Many) -> int:
     plain = ordered(step.sql)
     if plain is not None:
         sql, values = plain
@@ -158,9 +157,8 @@ def _run_each(connection: sqlite3.Connection, step: Many) -> None:
         except KeyError:
             pass  # a value is missing, and the driver says which
         else:
-            connection.executemany(sql, rows)
-            return
-    connection.executemany(step.sql, step.rows)
+            return connection.executemany(sql, rows).rowcount
+    return connection.executemany(step.sql, step.rows).rowcount
 
 
 def _rows(cursor: sqlite3.Cursor) -> list[Row]:

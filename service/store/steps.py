@@ -16,7 +16,7 @@ Rows = Sequence[Sequence[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Many:
-    """One statement with each of ``rows`` in turn: parameters by name. It is answered without rows.
+    """One statement with each of ``rows`` in turn: parameters by name. It is answered by how many rows it has changed.
 
     Where it is known that SQLite runs it, they may be values in their order, for a statement with ``?``.
     """

@@ -154,6 +154,6 @@ async def _step(connection: Connection, step: Statement | Many) -> Rows:
     if isinstance(step, Many):
         if step.rows:
             await cursor.executemany(translated.sql, [translated.values(row) for row in step.rows])
-        return ()
+        return ((cursor.rowcount if step.rows else 0,),)
     await cursor.execute(translated.sql, translated.values(step.parameters))
     return await cursor.fetchall() if cursor.description else ()
