@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -23,6 +24,8 @@ STANDBY: Final = "standby"
 #: Of an update that does not say whose it is.
 ACCOUNT_UNKNOWN: Final = "unknown"
 _ACCOUNT_CHARS: Final = 200
+#: Accounts that are remembered as they are spelled; a service has few.
+_ACCOUNTS: Final = 256
 _CONTROL: Final = re.compile(r"[\x00-\x1f]")
 _ENTRY_KEYS: Final = frozenset({"id", "time", "messaging", "standby", "changes", "field", "value"})
 
@@ -86,8 +89,7 @@ def _of_change(entry: Mapping[str, Any], change: Mapping[str, Any]) -> Update:
 
 
 def _update(entry: Mapping[str, Any], kind: Kind, payload: Mapping[str, Any], *, standby: bool = False) -> Update:
-    # As the envelope wants it: what is taken here must be readable at the consumer.
-    account = _CONTROL.sub("\ufffd", text(entry.get("id")) or ACCOUNT_UNKNOWN)[:_ACCOUNT_CHARS]
+    account = _account(text(entry.get("id")) or ACCOUNT_UNKNOWN)
     return Update(
         # The container is no part of it: a thread may change hands between two repeats.
         id=identity(account, kind, payload, entry.get("time")),
@@ -96,3 +98,9 @@ def _update(entry: Mapping[str, Any], kind: Kind, payload: Mapping[str, Any], *,
         occurred_at=moment(payload.get("timestamp")) or moment(entry.get("time")),
         payload={**payload, STANDBY: True} if standby else payload,
     )
+
+
+@lru_cache(_ACCOUNTS)
+def _account(name: str) -> str:
+    """As the envelope wants it: what is taken here must be readable at the consumer."""
+    return _CONTROL.sub("\ufffd", name)[:_ACCOUNT_CHARS]
