@@ -70,8 +70,8 @@ class Pace:
 
     def told(self, limit: BurstLimit | None, turn: Turn | None = None) -> None:
         """An answer told ``limit``, to a request that had a ``turn`` or to another."""
-        if limit is None:
-            return
+        if limit is None or limit.limit < 1:
+            return  # who allows nothing, and answers all the same, has no limit
         self.limit = limit
         taken, reset_at_s = limit.limit - limit.remaining, limit.reset_at_s
         if reset_at_s is None:

@@ -121,6 +121,22 @@ def test_whose_answer_does_not_tell_may_have_been_counted(limit: int, fate: str)
     assert sum(service.counts[second] for second in ten) >= 0.7 * 10 * limit
 
 
+@pytest.mark.parametrize("limit", [0, -1])
+async def test_a_limit_that_allows_nothing_is_none(limit: int):
+    """Whoever waited for it would wait for ever."""
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    clock = ManualClock()
+    pace = Pace(clock, sleep)
+    for _ in range(3):
+        async with pace.turn() as turn:
+            turn.told(BurstLimit(limit, 0, clock.now_ms() / 1000 + 1))
+    assert slept == []
+
+
 async def test_what_was_never_sent_takes_nothing():
     """No connection: the service has counted nothing, and the next one may go."""
     slept: list[float] = []
