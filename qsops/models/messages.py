@@ -28,8 +28,7 @@ DEFAULT_METHOD = "POST"
 DEFAULT_RETRIES = 3
 
 
-@dataclass(frozen=True, slots=True)
-class FlowControl:
+class FlowControl(msgspec.Struct, frozen=True, cache_hash=True):
     """A key with the limits its messages share; at least one of ``parallelism`` and ``rate`` is set."""
 
     key: str
@@ -38,8 +37,7 @@ class FlowControl:
     period_s: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Callback:
+class Callback(msgspec.Struct, frozen=True, cache_hash=True):
     """Where QStash reports an outcome to, and how that report itself is sent. ``headers`` are forwarded with it."""
 
     url: str

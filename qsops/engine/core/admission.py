@@ -6,10 +6,11 @@ Most of what is checked comes again with each message of a publisher, so it is c
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote, urlsplit
+
+import msgspec
 
 from qsops.engine.core.bounds import check_headers
 from qsops.engine.plans import Plan
@@ -138,7 +139,7 @@ def _as_called(name: str, callback: Callback) -> Callback:
         raise Rejected(400, texts.invalid_header(name, callback.url, why))
     if callback.delay_s:  # refused by the service since March 2025 (reference, section 3)
         raise Rejected(400, DELAYED_CALLBACK)
-    return replace(callback, url=spelled(callback.url))
+    return msgspec.structs.replace(callback, url=spelled(callback.url))
 
 
 def _not_before_ms(publish: Publish, now_ms: int) -> int:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from functools import lru_cache
 from itertools import count
 from sqlite3 import Connection
 from typing import Any, Final
+
+import msgspec
 
 from qsops.engine.core.traits import TRAIT_COLUMNS, trait_fields, traits_of
 from qsops.models import Callback, FlowControl, Headers, Message
@@ -111,9 +112,9 @@ def _encode_options(
         "max_retries": max_retries,
         "retry_delay": retry_delay,
         "timeout_s": timeout_s,
-        "flow_control": flow_control and asdict(flow_control),
-        "callback": callback and asdict(callback),
-        "failure_callback": failure_callback and asdict(failure_callback),
+        "flow_control": flow_control and msgspec.structs.asdict(flow_control),
+        "callback": callback and msgspec.structs.asdict(callback),
+        "failure_callback": failure_callback and msgspec.structs.asdict(failure_callback),
         "redact": redact,
     }
     return _to_json({name: value for name, value in options.items() if value not in (None, ())})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Final
 
 from qsops.errors import Rejected
@@ -40,8 +39,6 @@ CALLBACK_OPTIONS: Final = tuple(
 )
 
 
-# Whoever publishes much has the same callback on all of it.
-@lru_cache(maxsize=64)
 def encode_callback(header: str, callback: Callback | None) -> Headers:
     """The headers for ``callback``; its URL stands in ``header`` itself."""
     if callback is None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from qsops.errors import Rejected
-from qsops.models import FlowControl, Headers, Publish
+from qsops.models import Callback, FlowControl, Headers, Publish
 from qsops.wire import texts
 from qsops.wire.durations import format_duration
 from qsops.wire.http import canonical
@@ -79,25 +79,54 @@ def is_known(name: str) -> bool:
 
 def encode_options(publish: Publish) -> Headers:
     """``publish`` without its destination, queue and body, as headers."""
-    flow = publish.flow_control
-    options = (
-        ("Upstash-Method", publish.method),
-        ("Upstash-Delay", _duration(publish.delay_s)),
+    own = (
         ("Upstash-Not-Before", _number(publish.not_before_s)),
-        ("Upstash-Timeout", _duration(publish.timeout_s)),
-        ("Upstash-Retries", _number(publish.retries)),
-        ("Upstash-Retry-Delay", publish.retry_delay),
         ("Upstash-Deduplication-Id", publish.deduplication_id),
-        ("Upstash-Content-Based-Deduplication", "true" if publish.content_based_deduplication else None),
         ("Upstash-Label", ",".join(publish.labels) or None),
-        ("Upstash-Redact-Fields", ",".join(publish.redact) or None),
+    )
+    shared = _encode_shared(
+        publish.method,
+        publish.delay_s,
+        publish.timeout_s,
+        publish.retries,
+        publish.retry_delay,
+        publish.content_based_deduplication,
+        publish.redact,
+        publish.flow_control,
+        publish.callback,
+        publish.failure_callback,
+    )
+    return (*shared, *[(name, value) for name, value in own if value is not None], *encode_forwarded(publish.headers))
+
+
+@lru_cache(maxsize=1_024)
+def _encode_shared(
+    method: str,
+    delay_s: int | None,
+    timeout_s: int | None,
+    retries: int | None,
+    retry_delay: str | None,
+    content_based: bool,
+    redact: tuple[str, ...],
+    flow: FlowControl | None,
+    callback: Callback | None,
+    failure_callback: Callback | None,
+) -> Headers:
+    """What the messages of one publisher mostly have in common."""
+    options = (
+        ("Upstash-Method", method),
+        ("Upstash-Delay", _duration(delay_s)),
+        ("Upstash-Timeout", _duration(timeout_s)),
+        ("Upstash-Retries", _number(retries)),
+        ("Upstash-Retry-Delay", retry_delay),
+        ("Upstash-Content-Based-Deduplication", "true" if content_based else None),
+        ("Upstash-Redact-Fields", ",".join(redact) or None),
     )
     return (
-        *[option for option in options if option[1] is not None],
+        *[(name, value) for name, value in options if value is not None],
         *(() if flow is None else ((_FLOW_KEY, flow.key), (_FLOW_VALUE, values.encode_flow_limits(flow)))),
-        *encode_callback(CALLBACK, publish.callback),
-        *encode_callback(FAILURE_CALLBACK, publish.failure_callback),
-        *encode_forwarded(publish.headers),
+        *encode_callback(CALLBACK, callback),
+        *encode_callback(FAILURE_CALLBACK, failure_callback),
     )
 
 

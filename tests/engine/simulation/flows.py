@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from qsops.models import FlowControl, LogEntry, State
 from qsops.wire.flow import flow_keys_request, parse_flow_keys
@@ -62,9 +63,13 @@ class Flows:
         """A message brings its limits along, unless they are pinned."""
         keys = self._world.books.keys
         key = keys.setdefault((sent.account, told.key), Key(told))
-        limits = replace(told, period_s=key.limits.period_s, rate=key.limits.rate) if key.pinned_rate else told
+        limits = (
+            msgspec.structs.replace(told, period_s=key.limits.period_s, rate=key.limits.rate)
+            if key.pinned_rate
+            else told
+        )
         if key.pinned_parallelism:
-            limits = replace(limits, parallelism=key.limits.parallelism)
+            limits = msgspec.structs.replace(limits, parallelism=key.limits.parallelism)
         set_limits(key, limits, now_ms)
 
     def _check_call(self, now_ms: int, sent: Sent, name: str) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from qsops.models import FlowPin, FlowUnpin, QueueSpec
 from qsops.wire.flow import (
@@ -110,7 +112,9 @@ class PinKey:
         if key is None:
             return
         told = {"parallelism": self.pin.parallelism, "rate": self.pin.rate, "period_s": self.pin.period_s}
-        limits = replace(key.limits, **{name: value for name, value in told.items() if value is not None})
+        limits = msgspec.structs.replace(
+            key.limits, **{name: value for name, value in told.items() if value is not None}
+        )
         key.pinned_parallelism |= self.pin.parallelism is not None
         key.pinned_rate |= self.pin.rate is not None
         set_limits(key, limits, world.now_ms)
