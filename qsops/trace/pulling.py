@@ -20,7 +20,7 @@ __all__ = ["pull", "pull_tables"]
 async def pull(
     client: Client, which: LogFilter, *, bodies: bool = True, progress: Progress | None = None, at_once: int = AT_ONCE
 ) -> list[LogEntry]:
-    """Every entry that ``which`` selects, oldest first; ``progress`` is told the size of each page.
+    """Every entry that ``which`` selects, oldest first; ``progress`` as of :func:`~qsops.trace.walking.walk`.
 
     Entries of one millisecond keep the service's order. A long range is read through several listings ``at_once``, all
     of them together under the burst limit that the service advertises. Without ``bodies`` the texts of messages and

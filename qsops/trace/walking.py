@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable
 from typing import Final, Generic, Protocol, TypeVar
 
 from qsops.client import Client
@@ -45,7 +45,9 @@ D = TypeVar("D", bound=Dated)
 async def walk(
     client: Client, which: LogFilter, read: Callable[[Response], D], progress: Progress | None, at_once: int = AT_ONCE
 ) -> list[D]:
-    """Every page of ``which``, in the order of one listing; ``progress`` is told the size of each.
+    """Every page of ``which``, in the order of one listing; ``progress`` is told the size of each as it is read.
+
+    What has to be read again is taken back by a negative number.
 
     :raises ServiceError: when a page cannot be had.
     :raises Corrupt: see :meth:`~qsops.trace.listing.Listing.pages`.
@@ -91,33 +93,25 @@ class _Walk(Generic[D]):
 
     async def _read_all(self, group: asyncio.TaskGroup, which: LogFilter, most_pages: int, first: D) -> None:
         """Page after page; where there are far more than ``first`` let expect, the rest becomes a part of its own."""
-        pages = self._listing.pages(which, first)
-        if which.from_ms is None:
-            await self._keep(which, pages)
-            return
-        ahead: list[D] = []
-        async for page in pages:
-            ahead.append(page)
-            if len(ahead) == most_pages + _FAR_MORE:
+        parts, pages = None, list[D]()
+        async for page in self._listing.pages(which, first):
+            pages.append(page)
+            self._told(page.count)
+            if len(pages) == most_pages + _FAR_MORE and page.cursor and page.count:
+                parts = cut_at(which, page.ends_ms[0])
+            if parts is not None:
                 break
-        parts = cut_at(which, ahead[-1].ends_ms[0]) if ahead[-1].cursor and ahead[-1].count else None
         if parts is None:
-            await self._keep(which, _after(ahead, pages))
+            self._found[which.from_ms or 0] = pages
             return
         # Entries of its last millisecond, and late ones, may be on either side: what was read is read again.
+        self._told(-sum(page.count for page in pages))
         latest, rest = parts
         group.create_task(self.read(group, rest, MOST_PAGES))
-        await self._keep(latest, self._listing.pages(latest, await self._listing.page(latest)))
+        await self._keep(latest)
 
-    async def _keep(self, which: LogFilter, pages: AsyncIterator[D]) -> None:
+    async def _keep(self, which: LogFilter) -> None:
         kept = self._found.setdefault(which.from_ms or 0, [])
-        async for page in pages:
+        async for page in self._listing.pages(which, await self._listing.page(which)):
             kept.append(page)
             self._told(page.count)
-
-
-async def _after(ahead: Sequence[D], pages: AsyncIterator[D]) -> AsyncIterator[D]:
-    for page in ahead:
-        yield page
-    async for page in pages:
-        yield page

@@ -126,7 +126,10 @@ async def test_a_quiet_end_hides_no_long_rest(client: Client, listing: Listing):
         return await ask(request)  # type: ignore[arg-type]
 
     listing.send = counted  # type: ignore[assignment]
-    assert await pull(client, LogFilter(from_ms=EPOCH_MS)) == [*busy, *quiet]
+    told: list[int] = []
+    assert await pull(client, LogFilter(from_ms=EPOCH_MS), progress=told.append) == [*busy, *quiet]
+    assert sum(told) == 5_200, "what is read again is taken back"
+    assert min(told) < 0
     assert most == 16
     assert len(listing.asked) <= 520 * 1.3
 
