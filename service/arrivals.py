@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from qsops.models import LedgerEntry, Publish, Receipt
 from service.envelope import Event
@@ -14,8 +15,7 @@ from service.store import Outgoing
 __all__ = ["Arrival"]
 
 
-@dataclass(slots=True)
-class Arrival:
+class Arrival(msgspec.Struct):
     """``conversation`` is what it is one in a row of; ``result`` what QStash made of it, None if it was not asked."""
 
     event: Event

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
+
+import msgspec
 
 from qsops.clock import Clock
 from service.arrivals import Arrival
@@ -54,8 +55,7 @@ class Outbox(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(msgspec.Struct, frozen=True):
     """What became of a request's events: ``accepted`` will be processed, ``queued`` of them wait in the outbox.
 
     ``duplicates`` were received before, or stand in the same request twice. What is in neither was parked.
