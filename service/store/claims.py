@@ -29,6 +29,8 @@ _CLAIMED: Final = (
     "select event_id from events "
     "where event_id in (select value from json_each(:event_ids)) and claimed_at_ms is not null"
 )
+_HERE: Final = Statement("savepoint claims")
+_BACK: Final = Statement("rollback to claims")
 _RELEASE: Final = (
     "update events set claimed_at_ms = null where event_id = :event_id and claimed_at_ms is not null returning event_id"
 )
@@ -59,27 +61,38 @@ def commit(effects: Effects, now_ms: int) -> Steps[bool]:
 
 def commit_all(group: Sequence[tuple[Effects, int]]) -> Steps[list[bool]]:
     """As :func:`commit` for each of ``group``, in :func:`batches`, where nobody else writes meanwhile."""
-    asked = json.dumps([effects.entry.event_id for effects, _ in group])
-    taken = {event_id for (event_id,) in (yield Statement(_CLAIMED, {"event_ids": asked}))}
-    claimed: list[bool] = []
-    fresh: list[Effects] = []
-    rows: list[tuple[Any, ...]] = []
-    again: list[str] = []
-    for effects, now_ms in group:
-        event_id = effects.entry.event_id
-        claimed.append(event_id not in taken)
-        if event_id in taken:
-            again.append(event_id)
-        else:
-            taken.add(event_id)  # of two in one group the first has it
-            fresh.append(effects)
-            rows.append((*ledger.values(effects.entry), now_ms))
-    yield Many(_CLAIM_EACH, rows)
+    claimed = None
+    # At its first attempt hardly an event was processed before: then nobody is asked, unless a claim is missing.
+    if all(effects.entry.deliveries == 1 for effects, _ in group):
+        yield _HERE
+        claimed = yield from _claim_each(group, set())
+        if claimed is None:
+            yield _BACK
+    if claimed is None:
+        asked = json.dumps([effects.entry.event_id for effects, _ in group])
+        taken = {event_id for (event_id,) in (yield Statement(_CLAIMED, {"event_ids": asked}))}
+        claimed = yield from _claim_each(group, taken)
+        assert claimed is not None
+    fresh = [effects for (effects, _), is_mine in zip(group, claimed, strict=True) if is_mine]
+    again = [effects.entry.event_id for (effects, _), is_mine in zip(group, claimed, strict=True) if not is_mine]
     yield from ledger.record_again(again)
     yield from batches(fresh)
     now_ms = max(at_ms for _, at_ms in group)
     yield from outbox.insert([message for effects in fresh for message in effects.outgoing], now_ms)
     return claimed
+
+
+def _claim_each(group: Sequence[tuple[Effects, int]], taken: set[str]) -> Steps[list[bool] | None]:
+    """Claim the events of ``group`` but for those that are ``taken``; which were claimed, None if more are taken."""
+    claimed, rows = [], []
+    for effects, now_ms in group:
+        event_id = effects.entry.event_id
+        claimed.append(event_id not in taken)
+        if event_id not in taken:
+            taken.add(event_id)  # of two in one group the first has it
+            rows.append((*ledger.values(effects.entry), now_ms))
+    ((count,),) = yield Many(_CLAIM_EACH, rows)
+    return claimed if count == len(rows) else None
 
 
 def batches(made: Iterable[Effects]) -> Iterator[Many]:

@@ -242,6 +242,30 @@ async def test_of_deliveries_at_once_one_claims(store: Store):
     assert (await store.backlog()).queued == 1
 
 
+@pytest.mark.parametrize("retried", [0, 1])
+async def test_who_comes_again_with_others_is_a_duplicate_alone(store: Store, retried: int):
+    """Of deliveries at once the ones whose events were processed before do nothing, whatever attempt they say it is."""
+
+    def effects(name: str) -> Effects:
+        note = Statement("insert into other_events values (:id, 'note', '1', 0, 'a')", {"id": name})
+        return Effects(entry(name, "processed", deliveries=retried + 1), [note], [outgoing(name)])
+
+    assert await store.commit(effects("e-2"), 1)
+    await store.record([entry("e-4")], [], 1)
+    names = ["e-1", "e-2", "e-3", "e-2", "e-4"]
+    assert await asyncio.gather(*(store.commit(effects(name), 2) for name in names)) == [True, False, True, False, True]
+    rows = await store.fetch(Statement("select event_id, claimed_at_ms as n from claims order by event_id"))
+    assert [(row["event_id"], row["n"]) for row in rows] == [("e-1", 2), ("e-2", 1), ("e-3", 2), ("e-4", 2)]
+    assert await store.fetch(Statement("select count(*) as n from other_events")) == [{"n": 4}]
+    assert (await store.backlog()).queued == 4
+    assert {found.event_id: found.deliveries for found in await ledger_of(store)} == {
+        "e-1": retried + 1,
+        "e-2": retried + 3,
+        "e-3": retried + 1,
+        "e-4": retried + 1,
+    }
+
+
 async def test_statements_of_an_event_run_in_their_order(store: Store):
     """What a handler does first is done first, whatever else is in the group."""
     steps = [
