@@ -34,12 +34,18 @@ _BACK: Final = Statement("rollback to claims")
 _RELEASE: Final = (
     "update events set claimed_at_ms = null where event_id = :event_id and claimed_at_ms is not null returning event_id"
 )
+# Told twice how old they are: on PostgreSQL a row that has just been claimed anew is looked at once more.
 _PRUNE: Final = (
-    "update events set claimed_at_ms = null where seq in "
-    "(select seq from events where claimed_at_ms < :before_ms order by claimed_at_ms limit :limit) returning 1",
-    "delete from callbacks where (message_id, outcome, retried) in "
-    "(select message_id, outcome, retried from callbacks where reported_at_ms < :before_ms "
-    "order by reported_at_ms limit :limit) returning 1",
+    (
+        "update events set claimed_at_ms = null where {rows} and claimed_at_ms < :before_ms returning 1",
+        "seq",
+        "from events where claimed_at_ms < :before_ms order by claimed_at_ms limit :limit",
+    ),
+    (
+        "delete from callbacks where {rows} and reported_at_ms < :before_ms returning 1",
+        "message_id, outcome, retried",
+        "from callbacks where reported_at_ms < :before_ms order by reported_at_ms limit :limit",
+    ),
 )
 
 
@@ -116,9 +122,13 @@ def release(event_ids: Sequence[str]) -> Steps[frozenset[str]]:
     return frozenset(found)
 
 
-def prune(before_ms: int, limit: int) -> Steps[int]:
-    """Forget the oldest claims, and delete the oldest callbacks, at most ``limit`` of each; how many there were."""
+def prune(before_ms: int, limit: int, rows: str) -> Steps[int]:
+    """Forget the oldest claims, and delete the oldest callbacks, at most ``limit`` of each; how many there were.
+
+    ``rows`` is how the database names the rows with a ``{key}`` that a query ``{found}``.
+    """
     count = 0
-    for sql in _PRUNE:
-        count += len((yield Statement(sql, {"before_ms": before_ms, "limit": limit})))
+    for sql, key, found in _PRUNE:
+        named = sql.format(rows=rows.format(key=key, found=found))
+        count += len((yield Statement(named, {"before_ms": before_ms, "limit": limit})))
     return count

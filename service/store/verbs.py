@@ -33,6 +33,8 @@ class Verbs(ABC):
     body_holds: ClassVar[str]
     #: How it keeps rows that are being taken from being taken by others.
     locking: ClassVar[str] = ""
+    #: How it names a few rows, so that it goes to each of them, however many there are.
+    rows: ClassVar[str] = "({key}) in (select {key} {found})"
 
     @abstractmethod
     async def _write(self, steps: Steps[T], within_s: float | None = None) -> T:
@@ -76,7 +78,7 @@ class Verbs(ABC):
         return await self._write(claims.release(event_ids))
 
     async def prune(self, claimed_before_ms: int, limit: int) -> int:
-        return await self._write(claims.prune(claimed_before_ms, limit))
+        return await self._write(claims.prune(claimed_before_ms, limit, self.rows))
 
     async def erase(self, sender: str, *, dry_run: bool) -> Mapping[str, int]:
         steps = erasure.erase(sender, self.body_holds)

@@ -41,6 +41,8 @@ class PostgresStore(Verbs):
     """
 
     body_holds = "position(convert_to(:needle, 'UTF8') in body) > 0"
+    # By a key of several columns it would look through the whole table.
+    rows = "ctid = any(array(select ctid {found}))"
 
     def __init__(self, url: str) -> None:
         self._server = Server(url)
