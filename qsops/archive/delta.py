@@ -21,7 +21,7 @@ from deltalake.fs import DeltaStorageHandler
 from deltalake.transaction import AddAction, RemoveAction
 from pyarrow.fs import FileSystem, LocalFileSystem, PyFileSystem
 
-from qsops.archive.faults import reported
+from qsops.archive.faults import reported, whole_log
 from qsops.archive.layout import TABLES, Layout
 from qsops.archive.store import File, Overtaken, Part, Snapshot
 from qsops.clock import Clock, Ids, SystemIds
@@ -111,7 +111,8 @@ class DeltaStore:
 
     def _opened(self, layout: Layout, version: int | None = None) -> DeltaTable | None:
         try:
-            return DeltaTable(self._uri(layout), version=version, storage_options=self._options)
+            with whole_log(self._uri(layout), version):
+                return DeltaTable(self._uri(layout), version=version, storage_options=self._options)
         except TableNotFoundError:
             return None
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from qsops.errors import Corrupt, QsopsError, SettingsError, Unreachable
 
-__all__ = ["reported"]
+__all__ = ["reported", "whole_log"]
 
 _REFUSED: Final = re.compile(
     r"\b40[13]\b|InvalidAccessKeyId|SignatureDoesNotMatch|AccessDenied|Forbidden|Unauthorized|ExpiredToken|"
@@ -25,6 +25,10 @@ _AWAY: Final = re.compile(
 )
 _NO_FOLDER: Final = "Could not create local directory"
 _GONE: Final = re.compile(r"not found|no such file|log ?segment|\b404\b", re.IGNORECASE)
+#: What Delta says of a file of its log that is cut, empty or gone, before it says where it found that in its source.
+_CUT: Final = re.compile(
+    r"Truncated record|Json error|No table metadata or protocol|but found gap|LogSegment end version"
+)
 _SHOWN: Final = 200
 
 
@@ -43,6 +47,22 @@ def reported(root: str) -> Iterator[None]:
         raise
     except (DeltaError, OSError, pa.ArrowException) as error:
         raise _told(root, error) from error
+
+
+@contextmanager
+def whole_log(table: str, version: int | None) -> Iterator[None]:
+    """Raise Corrupt that names ``table``, by where it is, and the ``version`` asked for, where its Delta log is cut."""
+    from deltalake.exceptions import DeltaError
+
+    try:
+        yield
+    except (DeltaError, OSError) as error:
+        if (cut := _CUT.search(str(error))) is None:
+            raise
+        raise Corrupt(
+            f"{table}: {'the latest version' if version is None else f'version {version}'} cannot be opened, a file of "
+            f"its _delta_log is cut or gone ({cut[0]}): restore that folder from a backup, or begin another archive"
+        ) from error
 
 
 def _told(root: str, error: Exception) -> QsopsError:

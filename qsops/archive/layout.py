@@ -13,7 +13,8 @@ from qsops import frames
 
 __all__ = ["ATTEMPTS", "COMMITS", "DEAD_LETTERS", "FORMAT", "LOGS", "MALFORMED", "MESSAGES", "OPEN", "TABLES", "Layout"]
 
-#: Raised with every change that an older reader would misread; what is newer than ours is refused.
+#: Raised with every change that an older reader would misread; what is newer than ours is refused. A column that is
+#: added is none: it is null in the rows of older ones, and they pass it over.
 FORMAT: Final = 1
 
 
@@ -77,6 +78,15 @@ DEAD_LETTERS: Final = Layout(
     parted=True,
 )
 
+_MARK: Final = pa.struct(
+    [
+        ("name", pa.string()),
+        ("version", pa.int64()),
+        ("rows", pa.int64()),
+        ("files", pa.int64()),
+        ("names", pa.string()),
+    ]
+)
 _SPAN: Final = pa.struct([("from_ms", pa.int64()), ("to_ms", pa.int64())])
 COMMITS: Final = Layout(
     "commits",
@@ -93,6 +103,7 @@ COMMITS: Final = Layout(
             ("malformed", pa.int64()),
             ("versions", pa.map_(pa.string(), pa.int64())),
             ("covered", pa.list_(_SPAN)),
+            ("tables", pa.list_(_MARK)),
         ]
     ),
     "commit",

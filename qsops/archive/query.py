@@ -123,7 +123,8 @@ def _relation(store: Store, layout: Layout, snapshot: Snapshot | None) -> Relati
     def relate(connection: duckdb.DuckDBPyConnection, name: str) -> object:
         if snapshot is None or not snapshot.files:
             return connection.register(name, layout.schema.empty_table())
-        if all(map(_is_file, snapshot.uris)):
+        # Commits of an older qsops lack a column, which Arrow fills.
+        if layout is not COMMITS and all(map(_is_file, snapshot.uris)):
             return connection.read_parquet(snapshot.uris, hive_partitioning=False).create_view(name)
         return connection.register(name, store.dataset(snapshot))
 

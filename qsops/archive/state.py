@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from qsops.archive.layout import COMMITS, FORMAT, LOGS, TABLES
+from qsops.archive.marks import Mark, decoded, difference, encoded, is_latest, mark
 from qsops.archive.spans import Span
 from qsops.archive.store import Overtaken, Part, Snapshot, Store
 from qsops.clock import Clock
@@ -19,13 +20,15 @@ __all__ = ["Change", "Commit", "State", "amend", "load"]
 
 #: Somebody else wins a turn only by committing, so that as many others would have to come in between.
 _TURNS: Final = 50
+_REMEDY: Final = "its _delta_log was cut: restore that folder from a backup, or begin another archive"
 
 
 @dataclass(frozen=True, slots=True)
 class Commit:
     """One step of an archive: who made it, what it took in, and the ``versions`` of the tables after it.
 
-    ``covered`` are all ranges that were pulled so far, united; both ends included.
+    ``covered`` are all ranges that were pulled so far, united; both ends included. ``marks`` is what it noted of the
+    tables, and ``written`` the version of the commits that it was; an older qsops noted neither.
     """
 
     number: int
@@ -37,6 +40,8 @@ class Commit:
     entries: int = 0
     added: int = 0
     malformed: int = 0
+    marks: Mapping[str, Mark] = field(default_factory=dict)
+    written: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +73,7 @@ class Change:
 def load(store: Store) -> State:
     """The latest commit of the archive, and the versions that it names.
 
-    :raises Corrupt: a table that it names is gone, or there are tables without commits.
+    :raises Corrupt: a table that it names is gone or is not what was committed, or there are tables without commits.
     :raises SettingsError: it was written by a newer qsops.
     """
     commits = store.snapshot(COMMITS)
@@ -79,12 +84,22 @@ def load(store: Store) -> State:
             raise Corrupt(f"{store.root} has logs but no commits: restore the folder, or begin another archive")
         return State(None, commits, {})
     # Commits are numbered from 0 without a gap, and never removed.
-    number = commits.rows - 1
+    number = max((file.most for file in commits.files if file.most is not None), default=-1)
+    if number != commits.rows - 1:
+        raise Corrupt(
+            f"{store.root}: table {COMMITS.name!r} version {commits.version}: commits up to {number} need "
+            f"{number + 1} rows, and {commits.rows} are there: {_REMEDY}"
+        )
     found = store.dataset(commits).to_table(filter=pc.field("commit") == number).to_pylist()
     if len(found) != 1:
-        raise Corrupt(f"{store.root}: commit {number} is there {len(found)} times: restore the folder from a backup")
+        raise Corrupt(f"{store.root}: commit {number} is there {len(found)} times: {_REMEDY}")
     _check_format(store, found[0]["format"])
     commit = _decoded(found[0])
+    if commit.written is not None and not is_latest(commit.written, commits):
+        raise Corrupt(
+            f"{store.root}: table {COMMITS.name!r} version {commits.version} has no commit of its own, the last is "
+            f"{number} of version {commit.written}: {_REMEDY}"
+        )
     return State(commit, commits, {name: _pinned(store, commit, name) for name in commit.versions if name in TABLES})
 
 
@@ -121,7 +136,9 @@ def _begun(store: Store) -> State:
 
 def _following(state: State, change: Change, kind: str, clock: Clock) -> Commit:
     before = state.commit
-    versions = {name: snapshot.version for name, snapshot in {**state.tables, **change.tables}.items()}
+    tables = {**state.tables, **change.tables}
+    versions = {name: snapshot.version for name, snapshot in tables.items()}
+    marks = {name: mark(snapshot) for name, snapshot in tables.items()}
     return Commit(
         number=0 if before is None else before.number + 1,
         time_ms=clock.now_ms(),
@@ -133,6 +150,9 @@ def _following(state: State, change: Change, kind: str, clock: Clock) -> Commit:
         entries=change.entries,
         added=change.added,
         malformed=change.malformed,
+        marks={**(before.marks if before else {}), **marks},
+        # The condition on which it is written: that it follows these.
+        written=None if state.commits is None else state.commits.version + 1,
     )
 
 
@@ -144,6 +164,8 @@ def _pinned(store: Store, commit: Commit, name: str) -> Snapshot:
             f"{store.root}: table {name!r} is gone, of which commit {commit.number} names version {version}: "
             "restore it from a backup, or begin another archive"
         )
+    if (noted := commit.marks.get(name)) is not None and (lacking := difference(noted, snapshot)) is not None:
+        raise Corrupt(f"{store.root}: table {name!r} version {version}: {lacking}: {_REMEDY}")
     return snapshot
 
 
@@ -168,11 +190,13 @@ def _encoded(commit: Commit) -> pa.Table:
         "malformed": commit.malformed,
         "versions": sorted(commit.versions.items()),
         "covered": [{"from_ms": first, "to_ms": last} for first, last in commit.covered],
+        "tables": None if commit.written is None else encoded(commit.marks, commit.written, commit.number + 1),
     }
     return pa.Table.from_pylist([row], schema=COMMITS.schema)
 
 
 def _decoded(row: Mapping[str, Any]) -> Commit:
+    marks, written = decoded(row["tables"])
     return Commit(
         number=row["commit"],
         time_ms=round(row["time"].timestamp() * 1000),
@@ -183,4 +207,6 @@ def _decoded(row: Mapping[str, Any]) -> Commit:
         entries=row["entries"],
         added=row["added"],
         malformed=row["malformed"],
+        marks=marks,
+        written=written,
     )
