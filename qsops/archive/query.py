@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import duckdb
@@ -11,10 +11,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from qsops.archive.faults import reported
 from qsops.archive.layout import COMMITS, OPEN, TABLES, Layout
 from qsops.archive.state import State
 from qsops.archive.store import Snapshot, Store
-from qsops.errors import Corrupt, SettingsError
+from qsops.errors import SettingsError
 
 __all__ = ["ROWS_LIMIT", "Relation", "ask", "frame_of", "query"]
 
@@ -24,10 +25,11 @@ _TEXT_LIMIT: Final = 300
 _BATCH: Final = 10_000
 #: DESCRIBE, SHOW and SUMMARIZE are selects to DuckDB; PIVOT is several statements of which none stays.
 _READS: Final = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.MULTI)
-#: A COPY also hides in a CTE, an EXPLAIN ANALYZE and around a PIVOT, and DuckDB would let it write the archive's files.
+#: A COPY also hides in a CTE, an EXPLAIN ANALYZE and around a PIVOT. It could write nothing; this says so clearly.
 _WRITES: Final = re.compile(r"\b(copy|create)\b", re.IGNORECASE)
 _NO_WORDS: Final = (duckdb.token_type.string_const, duckdb.token_type.comment)
-#: The first are files that may be read, and nothing else may; the others keep the session from loading code.
+#: The first keeps DuckDB from every file: it is given rows by Arrow, with the columns and filters it asks for, since a
+#: file that it may read it may also write. The others keep the session from loading code.
 _LOCKS: Final = (
     "enable_external_access = false",
     "autoinstall_known_extensions = false",
@@ -39,8 +41,8 @@ _LOCKS: Final = (
 
 #: A count past it is no count of ours.
 _LARGEST: Final = 2**62
-#: What DuckDB takes for a pattern in a path.
-_PATTERN: Final = re.compile(r"[*?\[]")
+#: What DuckDB says where Arrow could not give it the rows.
+_UNREAD: Final = "reading the stream registered as"
 #: What is carried from one sync to the next is nobody's business.
 _TABLES: Final = {name: layout for name, layout in TABLES.items() if layout is not OPEN}
 
@@ -55,41 +57,31 @@ def ask(store: Store, state: State, sql: str, *, limit: int = ROWS_LIMIT) -> pa.
     """
     pinned = {**state.tables, **({} if state.commits is None else {COMMITS.name: state.commits})}
     relations = {name: _relation(store, layout, pinned.get(name)) for name, layout in _TABLES.items()}
-    # Files on S3 are read by the store, DuckDB gets their rows.
-    files = [uri for name in _TABLES if name in pinned for uri in pinned[name].uris if _is_file(uri)]
-    try:
-        return query(relations, files, sql, limit=limit)
-    except duckdb.Error as error:
-        # Only files of the archive are ever opened.
-        raise Corrupt(
-            f"{store.root}: a part of the archive is gone, restore it from a backup: {_line(error)}"
-        ) from error
+    with reported(store.root):
+        return query(relations, sql, limit=limit)
 
 
-def query(relations: Mapping[str, Relation], files: Sequence[str], sql: str, *, limit: int = ROWS_LIMIT) -> pa.Table:
-    """What ``sql`` selects from ``relations``, whose data lie in ``files``.
+def query(relations: Mapping[str, Relation], sql: str, *, limit: int = ROWS_LIMIT) -> pa.Table:
+    """What ``sql`` selects from ``relations``, which are registered: no file is open to DuckDB.
 
     One statement that reads. Whatever writes, attaches, loads, or reads another file is refused.
 
     :raises SettingsError: it does not parse, names what is not there, does more than read, or gives too many rows.
-    :raises duckdb.Error: a file cannot be read.
+    :raises OSError: what lies behind a relation cannot be read.
     """
     connection = duckdb.connect(":memory:")
     try:
         for name, relate in relations.items():
             relate(connection, name)
-        _lock(connection, files)
+        _lock(connection)
         _refuse_all_but_reading(connection, sql)
         return _rows(connection.sql(sql), limit)
-    except duckdb.IOException:
-        raise
     except duckdb.CatalogException as error:
         raise SettingsError(f"SQL: {_line(error)}; the tables are {', '.join(relations)}") from error
     except duckdb.Error as error:
-        # Of a file that was cut DuckDB says that the input is invalid.
-        if isinstance(error, duckdb.InvalidInputException) and any(file in str(error) for file in files):
-            raise
-        raise SettingsError(f"SQL: {_line(error)}") from error
+        if _UNREAD in (text := _line(error)):
+            raise OSError(text) from error
+        raise SettingsError(f"SQL: {text}") from error
     finally:
         connection.close()
 
@@ -123,21 +115,12 @@ def _relation(store: Store, layout: Layout, snapshot: Snapshot | None) -> Relati
     def relate(connection: duckdb.DuckDBPyConnection, name: str) -> object:
         if snapshot is None or not snapshot.files:
             return connection.register(name, layout.schema.empty_table())
-        # Commits of an older qsops lack a column, which Arrow fills.
-        if layout is not COMMITS and all(map(_is_file, snapshot.uris)):
-            return connection.read_parquet(snapshot.uris, hive_partitioning=False).create_view(name)
         return connection.register(name, store.dataset(snapshot))
 
     return relate
 
 
-def _is_file(uri: str) -> bool:
-    return "://" not in uri and not _PATTERN.search(uri)
-
-
-def _lock(connection: duckdb.DuckDBPyConnection, files: Sequence[str]) -> None:
-    named = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
-    connection.execute(f"set allowed_paths = [{named}]")
+def _lock(connection: duckdb.DuckDBPyConnection) -> None:
     for setting in _LOCKS:
         connection.execute(f"set {setting}")
 
