@@ -91,9 +91,12 @@ def status(
     from qsops.clock import SystemClock
     from qsops.session.windows import moment_ms, span_ms
 
+    every_ms = span_ms("every", every)
+    if every_ms < 1:
+        raise SettingsError(f"--every: {every} is no time between syncs: name a longer one, such as 15m")
     found = open_archive(directory).status(
         plan,
-        every_ms=span_ms("every", every),
+        every_ms=every_ms,
         zone=_zone(zone),
         since_ms=moment_ms("since", since, SystemClock().now_ms()),
     )
@@ -164,7 +167,7 @@ def compact(
 def query(
     sql: Annotated[str, typer.Argument(metavar="SQL", help="A SELECT, in DuckDB's words.")],
     directory: Dir = None,
-    form: Annotated[Format, typer.Option("--format", help="How rows are written.")] = Format.table,
+    form: Annotated[Format | None, typer.Option("--format", help="How rows are written; a table if not named.")] = None,
     out: Out = None,
     json: AsJson = False,
 ) -> None:
@@ -180,7 +183,9 @@ def query(
     """
     from qsops.archive import open_archive
 
-    print_frame(open_archive(directory).sql(sql), Format.json if json else form, out=out)
+    if json and form not in (None, Format.json):
+        raise SettingsError(f"--json and --format {form.value} ask for two formats: leave out one")
+    print_frame(open_archive(directory).sql(sql), Format.json if json else form or Format.table, out=out)
 
 
 def _is_news(lost: Span, before: tuple[Span, ...], retention_ms: int) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import typer
 
@@ -58,14 +59,25 @@ def compare(
             past(ctx, *after, archive, url=url, label=label) as second,
         ):
             sides = [analysis.created(one.messages, one.since, one.until) for one in (first, second)]
+            empty = _empty(sides, ("the range of --before", "the range of --after"))
             frame = analysis.compare(sides[0], sides[1], by=by and by.value)
     elif at is not None and before is None and after is None:
         with past(ctx, since, until, archive, url=url, label=label) as seen:
             deploy = moment_of("at", at, seen.now)
             earlier = analysis.created(seen.messages, seen.since, deploy)
             later = analysis.created(seen.messages, deploy, seen.until)
+            empty = _empty((earlier, later), ("the range from --since to --at", "the range from --at to --until"))
             frame = analysis.compare(earlier, later, by=by and by.value)
     else:
         raise SettingsError("name --at, the moment of a deploy, or both --before FROM TO and --after FROM TO")
     print_frame(frame, Format.json if json else Format.table, columns=COLUMNS)
     draw("compare", frame, chart)
+    for side in empty:
+        typer.echo(f"no message was created in {side}, so there is nothing to compare: name a longer range", err=True)
+
+
+def _empty(sides: Sequence[Any], names: Sequence[str]) -> list[str]:
+    """The names of those sides that have no message."""
+    from qsops.compute import answer
+
+    return [name for side, name in zip(sides, names, strict=True) if not answer(side.limit(1)).num_rows]

@@ -93,7 +93,7 @@ def whatif(
             result = room.whatif(seen.attempts, seen.messages, policy, plan=plan, **options)
     if suggest:
         draw("suggestion", found.frame, chart)
-        _print_suggestion(found, json)
+        _print_suggestion(found, json, within)
     else:
         draw("whatif", result.summary, chart)
         _print_result(result, json)
@@ -137,7 +137,7 @@ def _print_result(result: Result, json: bool) -> None:
         typer.echo(note, err=True)
 
 
-def _print_suggestion(found: Suggestion, json: bool) -> None:
+def _print_suggestion(found: Suggestion, json: bool, within: str | None) -> None:
     """Print what was tried; a table has the Pareto front alone.
 
     :raises QsopsError: nothing that was tried delivers as much.
@@ -148,7 +148,8 @@ def _print_suggestion(found: Suggestion, json: bool) -> None:
     else:
         print_frame(found.frame[found.frame["pareto"] | found.frame["suggested"]], Format.table)
     if found.policy is None:
-        raise QsopsError(f"none of {len(found.frame)} policies surely delivers {found.at_least_pct:g} % in that time")
+        share = f"none of {len(found.frame)} policies surely delivers {found.at_least_pct:g} %"
+        raise QsopsError(share if within is None else f"{share} with a p95 time to deliver of at most {within}")
     if not json:
         typer.echo(f"suggested: {found.policy}", err=True)
 

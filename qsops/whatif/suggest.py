@@ -48,7 +48,7 @@ class Suggestion:
     ``frame``: a row per policy, by load. ``delivered_pct`` is the mean over draws, ``delivered_low`` the lower end of
     its 90 % interval, ``as_much_pct`` the share of draws in which it delivers at least ``at_least_pct``. Means are also
     ``time_p95_s``, ``attempts`` and ``peak_per_minute``. ``pareto``: no other policy is at least as good in share,
-    attempts and peak, and better in one.
+    attempts and peak (in whole numbers, as for the suggestion), and better in one.
     """
 
     policy: Policy | None
@@ -79,7 +79,8 @@ def suggest(
 ) -> Suggestion:
     """The policy with the lowest peak after an outage among those that deliver at least as much as was delivered.
 
-    Peaks that are the same in whole numbers are told apart by attempts, then by the p95 time to deliver. Tried are
+    Peaks that are the same in whole numbers are told apart by attempts, then by the share, then by the p95 time to
+    deliver. So it is off the front only where what beats it delivers as much less surely, or is too late. Tried are
     ``policies``, else those of :func:`space`: with the timeout, flow control and Retry-After of ``like``, with at most
     ``most_retries``. ``delivered_pct`` asks for another share than the recorded one, ``within_s`` for a p95 time to
     deliver. All are replayed over the same histories, so they differ by themselves and not by chance. ``published`` is
@@ -96,8 +97,12 @@ def suggest(
     wanted = float(histories.as_recorded()["delivered_pct"][0]) if delivered_pct is None else delivered_pct
     seen = {timeout_s: histories.cut_off(timeout_s) for timeout_s in {policy.timeout_s for policy in tried}}
     rows = [_row(policy, seen[policy.timeout_s].under(policy), wanted) for policy in tried]
-    frame = pd.DataFrame(rows).assign(pareto=_pareto, peak=lambda found: found["peak_per_minute"].round())
-    order = ["peak", "attempts", "time_p95_s", "tried"]
+    frame = pd.DataFrame(rows).assign(
+        pareto=_pareto,
+        peak=lambda found: found["peak_per_minute"].round(),
+        lost=lambda found: -found["delivered_pct"],
+    )
+    order = ["peak", "attempts", "lost", "time_p95_s", "tried"]
     frame = frame.assign(tried=range(len(rows))).sort_values(order, ignore_index=True)
     good = frame["as_much_pct"] >= 100 * _SURELY
     if within_s is not None:
@@ -131,7 +136,7 @@ def _any(values: Array) -> bool:
 
 def _pareto(frame: pd.DataFrame) -> Array:
     """Which rows no other row beats."""
-    costs: Array = np.stack([-frame["delivered_pct"], frame["attempts"], frame["peak_per_minute"]], axis=1)
+    costs: Array = np.stack([-frame["delivered_pct"], frame["attempts"], frame["peak_per_minute"].round()], axis=1)
     as_good = np.all(costs[None] <= costs[:, None], axis=2)
     better = np.any(costs[None] < costs[:, None], axis=2)
     found: Array = ~np.any(as_good & better, axis=1)

@@ -89,6 +89,14 @@ def test_what_expires_is_bad_news(run: Run, served: LogServer):
     assert run("status", "--every", "3d", "--plan", "payg").exit_code == 0
 
 
+def test_what_says_nothing_is_refused(run: Run):
+    """No time between syncs, and two formats for one answer: status 2, and what to say instead."""
+    never = run("status", "--every", "0d")
+    assert (never.exit_code, never.stderr.count("--every: 0d is no time between syncs")) == (2, 1)
+    both = run("query", "select 1", "--json", "--format", "csv")
+    assert (both.exit_code, both.stderr.count("--json and --format csv ask for two formats")) == (2, 1)
+
+
 def test_a_gap_is_told_when_it_is_found_and_in_the_status_ever_after(
     run: Run, served: LogServer, monkeypatch: pytest.MonkeyPatch
 ):

@@ -74,6 +74,9 @@ def test_the_live_log_is_priced_and_compared(run: Run, consumer: str):
     assert [row["used"] for row in used] == [3, 4]
     everything_before = rows(run, "compare", "--at", "0s")
     assert everything_before == []
+    told = run("compare", "--at", "0s").stderr
+    assert "no message was created in the range from --at to --until" in told
+    assert "from --since to --at" not in told
     ranges = rows(run, "compare", "--before", "1h", "0s", "--after", "1h", "0s", "--by", "label")
     assert {row["label"]: row["difference"] for row in ranges if row["measure"] == "first_try_pct"} == {
         "order": 0,

@@ -34,10 +34,21 @@ def test_the_suggestion_delivers_as_much_at_the_least_load(past: Run):
 def test_the_front_is_of_those_that_none_beats(past: Run):
     """For each policy off the Pareto front there is one that is at least as good in all, and better in something."""
     frame = suggest(past.attempts, past.messages, draws=30).frame
-    costs = frame.assign(lost=-frame["delivered_pct"])[["lost", "attempts", "peak_per_minute"]].to_numpy()
+    told = frame.assign(lost=-frame["delivered_pct"], peak=frame["peak_per_minute"].round())
+    costs = told[["lost", "attempts", "peak"]].to_numpy()
     for row, pareto in zip(costs, frame["pareto"], strict=True):
         beaten = ((costs <= row).all(axis=1) & (costs < row).any(axis=1)).any()
         assert beaten != pareto
+
+
+def test_nothing_as_sure_beats_the_suggestion(past: Run):
+    """Of the policies that surely deliver as much, none is as good as the suggested one in all and better in one."""
+    frame = suggest(past.attempts, past.messages, draws=30).frame
+    told = frame.assign(lost=-frame["delivered_pct"], peak=frame["peak_per_minute"].round())
+    costs = told.loc[frame["as_much_pct"] >= 90, ["lost", "attempts", "peak"]].to_numpy()
+    chosen = told.loc[frame["suggested"], ["lost", "attempts", "peak"]].to_numpy()
+    assert len(chosen) == 1
+    assert not ((costs <= chosen).all(axis=1) & (costs < chosen).any(axis=1)).any()
 
 
 def test_more_is_suggested_where_more_is_asked(past: Run):
