@@ -34,6 +34,8 @@ def serve(
     root = config.project_root()
     env = config.environment(root, os.environ)
     target = config.resolve(chosen(ctx).target, env, root)
+    if target.kind == "local" and target.name != "env" and "DATABASE_URL" in env:
+        typer.echo("DATABASE_URL is left alone on the local target, whose database is .qsops/service.db", err=True)
     run(service_environment(target, env, host=host, port=port), host=host, port=port, on_ready=_print_ready)
 
 

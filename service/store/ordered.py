@@ -22,9 +22,9 @@ Values = Callable[[Parameters], tuple[Any, ...]]
 
 @lru_cache(_CACHED)
 def ordered(sql: str) -> tuple[str, Values] | None:
-    """``sql`` with its parameters numbered, and what puts a row's values into that order; None if it is not plain."""
-    names = list(dict.fromkeys(_NAME.findall(sql)))
+    """``sql`` with a ``?`` for each parameter, and what puts a row's values in their order; None if it is not plain."""
+    names = _NAME.findall(sql)
     if len(names) < 2 or not _PLAIN.fullmatch(sql):
         return None
-    numbers = {name: number for number, name in enumerate(names, 1)}
-    return _NAME.sub(lambda found: f"?{numbers[found[1]]}", sql), itemgetter(*names)
+    # One that is named twice comes twice: with a number of its own (``?1``) some versions of Python warn of it.
+    return _NAME.sub("?", sql), itemgetter(*names)

@@ -55,11 +55,15 @@ async def test_overlapping_posts_are_told_their_own(store: Store):
 
 
 async def test_what_is_recorded_twice_waits_once(store: Store):
-    """Two POSTs of one event whose publishing failed, also at the same moment, leave one message to be sent."""
+    """Of two POSTs of one event at the same moment one message is left to be sent, and none if one was published."""
     failed = [store.record([entry(name)], [outgoing(name)], 1) for name in ("a", "a", "b")]
     await asyncio.gather(*failed)
     await store.record([entry("b"), entry("c")], [outgoing("b"), outgoing("c")], 1)
+    await store.record([entry("d", "published")], [], 1)
+    await store.record([entry("d")], [outgoing("d")], 1)
     assert sorted(map(str, await waiting(store))) == ["a", "b", "c"]
+    states = {one.event_id: one.state for one in (await store.ledger(LedgerFilter(), 0, 10)).items}
+    assert states == {"a": "queued", "b": "queued", "c": "queued", "d": "published"}
 
 
 async def test_a_message_without_an_entry_of_its_own_is_put_in(store: Store):

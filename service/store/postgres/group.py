@@ -35,7 +35,7 @@ class Claiming:
 
 @dataclass(frozen=True, slots=True)
 class Receiving:
-    """Entries and messages; with ``if_new`` only those of events that the ledger does not have."""
+    """Entries, and messages of events that the ledger does not have; with ``if_new`` only the entries of these, too."""
 
     entries: Sequence[LedgerEntry]
     outgoing: Sequence[Outgoing]
@@ -115,11 +115,13 @@ async def _claim(connection: Connection, works: Sequence[Claiming]) -> list[froz
 
 
 async def _receive(connection: Connection, works: Sequence[Receiving]) -> list[frozenset[str]]:
-    asked = next(_once_each([entry for work in works if work.if_new for entry in work.entries]), [])
+    asked = next(_once_each([entry for work in works for entry in work.entries]), [])
     fresh = await _begin(connection, _RECEIVE, _rows(asked))
+    # By identity: an equal entry of another work is brought forward by a second one.
+    written = {id(entry) for entry in asked if entry.event_id in fresh}
     known = []
     for work in works:
-        before = frozenset(entry.event_id for entry in work.entries if work.if_new and entry.event_id not in fresh)
+        before = frozenset(entry.event_id for entry in work.entries if entry.event_id not in fresh)
         fresh.difference_update(entry.event_id for entry in work.entries)
         known.append(before)
     sent = [
@@ -130,7 +132,8 @@ async def _receive(connection: Connection, works: Sequence[Receiving]) -> list[f
     ]
     cursor = connection.cursor()
     async with connection.pipeline():
-        for portion in _once_each([entry for work in works if not work.if_new for entry in work.entries]):
+        merged = [entry for work in works if not work.if_new for entry in work.entries if id(entry) not in written]
+        for portion in _once_each(merged):
             await cursor.execute(_RECORD, [json.dumps(_rows(portion))])
         await _send(cursor, sent)
         await cursor.execute("commit")
