@@ -111,7 +111,7 @@ def test_the_receiver_counts_over_its_sockets():
         told: list[Arrivals] = []
         waiting = threading.Thread(target=lambda: told.append(reached(url, 2)))
         waiting.start()
-        with socket.create_connection((LOOPBACK, int(url.rpartition(":")[2])), timeout=10) as connection:
+        with socket.create_connection((LOOPBACK, int(url.rpartition(":")[2])), timeout=60) as connection:
             for one in (b"a", b"b"):
                 connection.sendall(post("/", LOOPBACK, (), one))
                 assert connection.recv(1_000).startswith(b"HTTP/1.1 200")

@@ -11,7 +11,7 @@ from qsops.cli.app import app
 from qsops.engine.server import Server, serving
 
 Run = Callable[..., Result]
-BOUND_S = 20
+BOUND_S = 60
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ __all__ = ["BOUND_S", "until"]
 
 T = TypeVar("T")
 
-BOUND_S: Final = 20.0
+BOUND_S: Final = 60.0
 
 
 def until(look: Callable[[], T | None], what: str, bound_s: float = BOUND_S, pause_s: float = 0.02) -> T:

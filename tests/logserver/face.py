@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -64,6 +65,8 @@ class Face:
         self.burst = Burst(settings.requests_per_s, real_ms)
         #: Requests by what became of them, and a mask of the rows that were ever shown.
         self.counts: Counter[str] = Counter()
+        #: Requests after so many are never answered, and not counted.
+        self.answers: float = inf
         self.most_at_once = 0
         self.shown = np.zeros(len(log.time_ms), dtype=bool)
         self._selection = Selection(log, settings.retention_ms)
@@ -87,14 +90,14 @@ class Face:
 
     def answer(self, target: str, authorization: str | None) -> Answer:
         """What a request for ``target`` is answered."""
-        with self._asked:
-            self._asked.notify_all()
         fault = self.settings.faults.of(self.counts.total())
         allowed, headers = self.burst.take()
         if not allowed:
             fault = Fault.none
         status, body, rows = self._status(target, authorization, allowed, fault)
         self.counts[f"{status}" if fault in (Fault.none, Fault.slow) else fault] += 1
+        with self._asked:
+            self._asked.notify_all()
         return Answer(status, body, headers, fault, rows)
 
     def wait_for(self, requests: int, bound_s: float) -> bool:

@@ -15,7 +15,7 @@ from qsops.engine.virtual import VirtualLoop
 from qsops.errors import SettingsError
 from qsops.session.portal import Portal
 
-BOUND_S = 10
+BOUND_S = 60
 
 
 class Cleanup:

@@ -59,7 +59,7 @@ class Held:
         database.write(lambda connection: connection.set_trace_callback(self._traced))
 
     async def begun(self) -> None:
-        assert await asyncio.to_thread(self._begun.wait, 10)
+        assert await asyncio.to_thread(self._begun.wait, 60)
 
     def let_go(self) -> None:
         self._let_go.set()
@@ -212,7 +212,7 @@ def test_a_loop_that_ends_amid_a_commit_holds_up_no_other(tmp_path: Path):
 
     asyncio.run(give_up())
     held.let_go()
-    asyncio.run(asyncio.wait_for(database.submit(add("next")), 10))
+    asyncio.run(asyncio.wait_for(database.submit(add("next")), 60))
     assert database.read(texts) == ["slow", "next"]
     database.close()
 
@@ -229,7 +229,7 @@ def test_a_loop_that_ends_before_its_group_holds_up_no_other(database: Database)
     loop.call_soon(submit_and_stop)
     loop.run_forever()
     loop.close()
-    asyncio.run(asyncio.wait_for(database.submit(add("next")), 10))
+    asyncio.run(asyncio.wait_for(database.submit(add("next")), 60))
     assert database.read(texts) == ["slow", "next"]
     submitted.close()
 

@@ -16,7 +16,7 @@ from qsops.stack.supervisor import Stack
 from tests.stack.programs import answering, ending, mute
 
 ROOT = Path(__file__).parents[2]
-BOUND_S = 20
+BOUND_S = 60
 
 
 def gone(pid: int) -> bool:

@@ -18,5 +18,5 @@ def hosted() -> Iterator[HostedQStash]:
 def ask(hosted: HostedQStash) -> Iterator[Ask]:
     """Ask the stand-in as a plain HTTP client, with the account's token."""
     headers = {"Authorization": f"Bearer {hosted.token}"}
-    with httpx.Client(base_url=hosted.url, headers=headers, trust_env=False, timeout=10) as client:
+    with httpx.Client(base_url=hosted.url, headers=headers, trust_env=False, timeout=60) as client:
         yield client.request

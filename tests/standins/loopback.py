@@ -20,7 +20,7 @@ from aiohttp import web
 __all__ = ["Answer", "Gate", "LoopbackServer", "Seen"]
 
 # A test that forgets to open a gate, or waits for what never comes, ends here and not with the runner's patience.
-BOUND_S: Final = 20.0
+BOUND_S: Final = 60.0
 # Destinations, label lists and ids travel in the request line.
 _LINE_LIMIT: Final = 1 << 17
 

@@ -18,7 +18,7 @@ from typing import Final, Self
 
 __all__ = ["Arrival", "ChildProcess", "ReceiverProcess"]
 
-BOUND_S: Final = 30.0
+BOUND_S: Final = 60.0
 # A child gets these from us and nothing else: a token that happens to be set reaches nobody.
 _INHERITED: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "VIRTUAL_ENV")
 

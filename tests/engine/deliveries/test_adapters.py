@@ -16,7 +16,7 @@ from qsops.engine.deliveries.scripted import Answer, ScriptedReceiver
 from qsops.engine.deliveries.socket import SocketDeliveries
 from qsops.models import Headers
 
-BOUND_S = 10
+BOUND_S = 60
 
 
 @dataclass

@@ -14,7 +14,7 @@ from qsops.engine.deliveries.socket import SocketDeliveries
 from qsops.engine.deliveries.tls import TlsDeliveries
 
 Over = Callable[[int], AbstractAsyncContextManager[Deliver]]
-BOUND_S = 10
+BOUND_S = 60
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 

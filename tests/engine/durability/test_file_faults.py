@@ -11,7 +11,7 @@ from tests.engine.durability.disk import Disk
 from tests.engine.durability.receiver import Receiver
 
 NOWHERE = "http://127.0.0.1:1/"
-BOUND_S = 20
+BOUND_S = 60
 PUBLISHERS = 8
 
 

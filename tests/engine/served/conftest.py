@@ -13,7 +13,7 @@ from qsops.engine.server import Server, serving
 from qsops.wire.http import Request, Response
 from tests.engine.caller import Caller
 
-BOUND_S = 20
+BOUND_S = 60
 
 
 @dataclass
