@@ -34,12 +34,15 @@ def backlog(
     """
     checked(chart)
     bucket = width(every or "10m")
-    with past(ctx, since, until, archive, url=url, label=label) as seen:
+    with past(ctx, since, until, archive, url=url, label=label, under_way=True) as seen:
         from qsops import analysis
 
         try:
             frame = analysis.backlog(seen.messages, seen.attempts, every=bucket)
         except ValueError as error:
             raise SettingsError(str(error)) from error
+        if seen.until is not None:
+            # What came after it is known of the messages of the range alone.
+            frame = frame[frame["at"] <= seen.until]
     print_frame(frame, Format.json if json else Format.table)
     draw("backlog", frame, chart)

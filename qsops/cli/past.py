@@ -63,16 +63,18 @@ def past(
     *,
     url: list[str] | None = None,
     label: list[str] | None = None,
+    under_way: bool = False,
 ) -> Iterator[Past]:
     """The past between ``since`` and ``until`` of the chosen target, or of ``archive``, which needs none.
 
-    Of an archive: the messages that were created in that range, and the attempts that ended in it.
+    Of an archive: the messages that were created in that range, and the attempts that ended in it; with ``under_way``
+    also those that began in it and ended later, as the live log has them, too.
 
     :raises SettingsError: both a target and an archive are named, or a time is none.
     """
     named = {"url": url or None, "label": label or None}
     if archive is not None:
-        yield _archived(ctx, since, until, archive, named)
+        yield _archived(ctx, since, until, archive, named, under_way)
         return
     from qsops.session.windows import moment_ms
 
@@ -114,6 +116,7 @@ def _archived(
     until: str | datetime | None,
     archive: str,
     named: dict[str, list[str] | None],
+    under_way: bool,
 ) -> Past:
     import ibis
 
@@ -134,8 +137,13 @@ def _archived(
         labelled = _labelled(opened.logs(), named["label"])
         attempts, messages = (table.semi_join(labelled, "message_id") for table in (attempts, messages))
     ended = ibis.coalesce(attempts.ended_ms, attempts.started_ms)
+    if under_way and to_ms is not None:
+        begun = _within(attempts, attempts.started_ms, None, to_ms, named["url"])
+        tried = _within(begun, ibis.coalesce(begun.ended_ms, begun.started_ms), from_ms, None, None)
+    else:
+        tried = _within(attempts, ended, from_ms, to_ms, named["url"])
     return Past(
-        _within(attempts, ended, from_ms, to_ms, named["url"]),
+        tried,
         _within(messages, messages.created_ms, from_ms, to_ms, named["url"]),
         _moment(from_ms),
         _moment(to_ms),

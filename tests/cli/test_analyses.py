@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 
 import qsops
+from qsops.archive import open_archive
 from qsops.cli.output import cells_of
+from qsops.clock import utc
 from qsops.engine.server import Server
 from tests.cli.conftest import Run
 from tests.cli.test_help import ANALYSES
@@ -125,6 +127,20 @@ def test_an_archive_is_analysed_like_the_log(run: Run, archive: str):
     deploy = rows(run, "compare", "--at", "2026-01-01T12:00", "--until", "2026-01-03", "--archive", archive)
     (first_try,) = [row for row in deploy if row["measure"] == "first_try_pct"]
     assert (first_try["before_messages"], first_try["after_messages"]) == (12, 19)
+
+
+def test_the_backlog_of_an_archive_ends_as_it_stood(run: Run, project: Path):
+    """At --until a message and its attempt are still there that ended later, and no row is behind it."""
+    with qsops.connect() as session:
+        session.receiver(URL, "200 after=20s")
+        session.publish(URL, json=0)
+        session.settle()
+        session.archive("slow").sync()
+    (attempt,) = open_archive(project / "slow").attempts().to_pyarrow().to_pylist()
+    until = utc(attempt["ended_ms"] - 10_000).isoformat()
+    found = rows(run, "backlog", "--archive", "slow", "--until", until, "--every", "1s")
+    assert [found[-1][name] for name in ("pending", "in_flight", "waiting")] == [1, 1, 0]
+    assert found[-1]["at"][:19] == until[:19]
 
 
 def test_an_archive_is_asked_for_any_label(run: Run, project: Path):
