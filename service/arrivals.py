@@ -33,9 +33,9 @@ class Arrival(msgspec.Struct):
 
     @property
     def state(self) -> Literal["published", "parked", "queued"]:
-        if self.receipt is not None:
-            return "published"
-        return "parked" if self.failure is not None and self.failure.parked else "queued"
+        if self.result is None:
+            return "queued"
+        return "published" if isinstance(self.result, Receipt) else "parked" if self.result.parked else "queued"
 
     def entry(self, now_ms: int) -> LedgerEntry:
         """As the ledger has it."""

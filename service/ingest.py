@@ -147,12 +147,12 @@ class Ingest:
             self._outbox.wake()
 
     def _counted(self, sent: Sequence[Arrival], duplicates: int) -> Accepted:
-        states = [one.state for one in sent]
-        counts = {state: states.count(state) for state in ("published", "queued", "parked")}
-        for outcome, count in (*counts.items(), ("duplicate", duplicates)):
-            if count:
-                self._tally.count(EVENTS, outcome, count)
-        return Accepted(len(sent) - counts["parked"], duplicates, counts["queued"])
+        counts: dict[str, int] = {"duplicate": duplicates} if duplicates else {}
+        for one in sent:
+            counts[one.state] = counts.get(one.state, 0) + 1
+        for outcome, count in counts.items():
+            self._tally.count(EVENTS, outcome, count)
+        return Accepted(len(sent) - counts.get("parked", 0), duplicates, counts.get("queued", 0))
 
     async def _written(self, until_s: float, verb: Coroutine[Any, Any, T]) -> T:
         """What a verb that writes returns, unless that takes too long; it stands or falls without us."""

@@ -17,7 +17,7 @@ from service.answers import Answer, refusal, unavailable
 from service.body import read_body
 from service.envelope import Event, parse_json
 from service.errors import StoreUnavailable
-from service.ingest import Ingest
+from service.ingest import Accepted, Ingest
 from service.instagram import ACCOUNT_UNKNOWN, SIGNATURE_HEADER, signature_holds, updates
 from service.settings import Settings
 from service.tally import EVENTS, Refusal, Tally
@@ -74,21 +74,27 @@ def router(
         except StoreUnavailable as error:
             log.fault("webhook", error=str(error))
             return unavailable("the database is away: nothing was stored, come again")
-        told = {"accepted": accepted.accepted, "duplicates": accepted.duplicates, "queued": accepted.queued}
         if foreign:
             tally.count(EVENTS, "foreign", len(foreign))
-            told["foreign"] = len(foreign)
             _log_foreign(foreign)
-        log.line("webhook", **told)
-        return _answer(tuple(told.items()))
+        log.record(_Line(accepted.accepted, accepted.duplicates, accepted.queued, len(foreign)))
+        return _answer(accepted, len(foreign))
 
     return routes
 
 
+class _Line(log.Line, tag="webhook"):
+    accepted: int
+    duplicates: int
+    queued: int
+    foreign: int = 0
+
+
 # Most posts hold one event, and are told the same.
 @lru_cache(_ANSWERS)
-def _answer(told: tuple[tuple[str, int], ...]) -> Answer:
-    return Answer(dict(told))
+def _answer(accepted: Accepted, foreign: int) -> Answer:
+    told = {"accepted": accepted.accepted, "duplicates": accepted.duplicates, "queued": accepted.queued}
+    return Answer({**told, "foreign": foreign} if foreign else told)
 
 
 def _signature(request: Request) -> str | None:
