@@ -34,13 +34,15 @@ _INSERT: Final = (
     f"insert into outbox ({', '.join(COLUMNS)}) values ({', '.join('?' for _ in COLUMNS)}) on conflict do nothing"
 )
 _FREE: Final = "{0}.due_at_ms <= :due_ms and coalesce({0}.leased_until_ms, 0) <= :now_ms and {0}.id > :after"
-_TAKE: Final = f"""
-update outbox set leased_until_ms = :until_ms where id in (
-    select id from outbox as mine where {_FREE.format("mine")} and not exists (
-        select 1 from outbox as earlier
-        where earlier.conversation = mine.conversation and earlier.id < mine.id and earlier.due_at_ms is not null
-        and not ({_FREE.format("earlier")}))
-    order by id limit :limit {{locking}})
+_NEXT: Final = f"""
+select id from outbox as mine where {_FREE.format("mine")} and not exists (
+    select 1 from outbox as earlier
+    where earlier.conversation = mine.conversation and earlier.id < mine.id and earlier.due_at_ms is not null
+    and not ({_FREE.format("earlier")}))
+order by id limit :limit
+"""
+_TAKE: Final = """
+update outbox set leased_until_ms = :until_ms where {these}
 returning id, path, headers, body, event_id, attempts, conversation
 """
 # Each part by an index of its own: an outage fills the outbox, and then it is looked at more often, not less.
@@ -75,12 +77,12 @@ def insert(outgoing: Iterable[Outgoing], now_ms: int) -> Steps[None]:
 
 
 def take(
-    now_ms: int, limit: int, until_ms: int, after: int, *, everything: bool, locking: str = ""
+    now_ms: int, limit: int, until_ms: int, after: int, *, everything: bool, these: str = "id in ({next})"
 ) -> Steps[list[Queued | Unreadable]]:
-    """Lease the first rows that are due; ``locking`` is how the database keeps others off them meanwhile."""
+    """Lease the first rows that are due; ``these`` is how the database finds them by a query for the ``{next}`` ids."""
     due_ms = _FOREVER_MS if everything else now_ms
     rows = yield Statement(
-        _TAKE.format(locking=locking),
+        _TAKE.format(these=these.format(next=_NEXT)),
         {"due_ms": due_ms, "now_ms": now_ms, "after": after, "until_ms": until_ms, "limit": limit},
     )
     return [_read(*row) for row in sorted(rows, key=itemgetter(0))]

@@ -31,8 +31,6 @@ class Verbs(ABC):
 
     #: How the database says that the bytes ``body`` hold the text ``:needle``.
     body_holds: ClassVar[str]
-    #: How it keeps rows that are being taken from being taken by others.
-    locking: ClassVar[str] = ""
     #: How it names a few rows, so that it goes to each of them, however many there are.
     rows: ClassVar[str] = "({key}) in (select {key} {found})"
 
@@ -47,9 +45,7 @@ class Verbs(ABC):
     async def take(
         self, now_ms: int, limit: int, until_ms: int, *, everything: bool = False, after: int = 0
     ) -> list[Queued | Unreadable]:
-        return await self._write(
-            outbox.take(now_ms, limit, until_ms, after, everything=everything, locking=self.locking)
-        )
+        return await self._write(outbox.take(now_ms, limit, until_ms, after, everything=everything))
 
     async def settle(self, verdicts: Sequence[tuple[Queued | Unreadable, Verdict]], now_ms: int) -> None:
         await self._write(outbox.settle(verdicts, now_ms))

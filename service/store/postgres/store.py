@@ -22,7 +22,7 @@ from service.store.steps import Many, Rows, Steps
 from service.store.values import Effects, Outgoing, Queued, Row, Statement, Unreadable
 from service.store.verbs import Verbs
 
-__all__ = ["PostgresStore"]
+__all__ = ["LOCKED", "PostgresStore"]
 
 T = TypeVar("T")
 
@@ -30,6 +30,8 @@ READERS: Final = 4
 #: For verbs that are transactions of their own.
 OTHERS: Final = 2
 _KNOWN: Final = "select event_id from events where event_id = any($1::text[])"
+# As an array they are looked up by their key; joined, the whole table would be looked through.
+LOCKED: Final = "id = any(array({next} for update skip locked))"
 # Two that take at once would part a conversation between them: they take turns.
 _IN_TURN: Final = Statement("select pg_advisory_xact_lock(hashtext('qsops outbox'))")
 
@@ -83,7 +85,7 @@ class PostgresStore(Verbs):
     async def take(
         self, now_ms: int, limit: int, until_ms: int, *, everything: bool = False, after: int = 0
     ) -> list[Queued | Unreadable]:
-        steps = outbox.take(now_ms, limit, until_ms, after, everything=everything, locking="for update skip locked")
+        steps = outbox.take(now_ms, limit, until_ms, after, everything=everything, these=LOCKED)
         return await self._write(_in_turn(steps))
 
     async def ping(self) -> None:
