@@ -15,7 +15,6 @@ import sqlite3
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -93,7 +92,7 @@ class Database:
         An operation that raises is undone alone, and raises here. When the commit itself fails, every operation of the
         group raises that error and none has taken effect.
         """
-        return await self._submit(Waiting(operation, asyncio.get_running_loop().create_future()))  # type: ignore[no-any-return]
+        return await self._submit(Waiting(asyncio.get_running_loop().create_future(), operation))  # type: ignore[no-any-return]
 
     async def submit_each(self, together: Together[T], argument: Any) -> T:
         """As :meth:`submit`, for what ``together`` does with ``argument``, and with those of others in one call.
@@ -101,8 +100,7 @@ class Database:
         When that raises, it is undone and called for each by itself: so one of them can spoil no other.
         """
         done = asyncio.get_running_loop().create_future()
-        alone = partial(_alone, together, argument)
-        return await self._submit(Waiting(alone, done, together=together, argument=argument))  # type: ignore[no-any-return]
+        return await self._submit(Waiting(done, None, together, argument))  # type: ignore[no-any-return]
 
     def _submit(self, waiting: Waiting) -> asyncio.Future[Any]:
         loop = waiting.done.get_loop()
@@ -229,8 +227,3 @@ class Database:
             with self._writing:
                 group.whole()
             group.hand_out()
-
-
-def _alone(together: Together[T], argument: Any, connection: sqlite3.Connection) -> T:
-    (result,) = together(connection, [argument])
-    return result

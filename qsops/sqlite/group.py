@@ -20,14 +20,21 @@ Together = Callable[[sqlite3.Connection, Sequence[Any]], Sequence[T]]
 
 @dataclass(slots=True)
 class Waiting:
-    """An operation of a group, and who waits for it."""
+    """An ``operation`` of a group, or the ``argument`` of what is done ``together``, and who waits for it."""
 
-    operation: Operation[Any]
     done: asyncio.Future[Any]
-    result: Any = None
-    error: BaseException | None = None
+    operation: Operation[Any] | None = None
     together: Together[Any] | None = None
     argument: Any = None
+    result: Any = None
+    error: BaseException | None = None
+
+    def run(self, connection: sqlite3.Connection) -> None:
+        """Run it by itself."""
+        if self.together is not None:
+            (self.result,) = self.together(connection, [self.argument])
+        elif self.operation is not None:
+            self.result = self.operation(connection)
 
 
 class Group:
@@ -110,7 +117,7 @@ class Group:
     def _run_alone(self, waiting: Waiting) -> None:
         self._connection.execute("savepoint one")
         try:
-            waiting.result = waiting.operation(self._connection)
+            waiting.run(self._connection)
         except Exception as error:
             # A full disk makes SQLite roll the whole transaction back; then the group fails as one.
             if not self._connection.in_transaction:

@@ -35,13 +35,13 @@ def record_all(group: Sequence[Receipts]) -> Steps[list[None]]:
 def receive_all(group: Sequence[Receipts]) -> Steps[list[frozenset[str]]]:
     """Write each of ``group`` but for the events that the ledger has, or that stand before it in the group: these."""
     ((newest,),) = yield _NEWEST
-    distinct: dict[str, LedgerEntry] = {}
-    for entries, _, _ in group:
-        for entry in entries:
-            distinct.setdefault(entry.event_id, entry)
-    written = yield from ledger.add(distinct.values())
+    received = [entry for entries, _, _ in group for entry in entries]
     # Hardly anything comes twice: only when a row is missing it is asked which.
-    known, outgoing = _parted(group, (yield from _older(distinct, newest)) if written < len(distinct) else set())
+    if (yield from ledger.add(received)) == len(received):
+        known = [frozenset[str]()] * len(group)
+        outgoing = [message for _, messages, _ in group for message in messages]
+    else:
+        known, outgoing = _parted(group, (yield from _older([entry.event_id for entry in received], newest)))
     yield from outbox.insert(outgoing, _latest(group))
     return known
 
