@@ -1,9 +1,12 @@
-"""Stretches of a sequence whose scores add up to the most: all of them, in one pass."""
+"""Stretches of a sequence whose scores add up to the most, by what they are: the best one, then those beside it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 __all__ = ["Segment", "best_segments"]
 
@@ -17,24 +20,32 @@ class Segment(NamedTuple):
 
 
 def best_segments(scores: Sequence[float], least: float) -> list[Segment]:
-    """The maximal scoring stretches of ``scores`` that reach ``least``, in their order.
+    """The best stretch, the best of what is left of it, the best of what is right of it, and so on, down to ``least``.
 
-    None of them can be made longer or shorter for a better score, and they do not touch. After Ruzzo and Tompa, "A
-    linear time algorithm for finding all maximal scoring subsequences", 1999.
+    This is how Ruzzo and Tompa define what their algorithm finds; of equal ones the shortest counts, then the first.
     """
-    # Of each candidate: its first and last place, and the sums before it and up to its end.
-    found: list[tuple[int, int, float, float]] = []
-    total = 0.0
-    for place, score in enumerate(scores):
-        before, total = total, total + score
-        if score <= 0:
+    sums = np.concatenate([[0.0], np.cumsum(np.asarray(scores, dtype=float))])
+    found: list[Segment] = []
+    parts = [(0, len(scores))]
+    while parts:
+        begin, end = parts.pop()
+        best = _best(sums[begin : end + 1])
+        if best is None or best.score < least:
             continue
-        first, left = place, before
-        while found:
-            at = next((n for n in reversed(range(len(found))) if found[n][2] < left), None)
-            if at is None or found[at][3] >= total:
-                break
-            first, left = found[at][0], found[at][2]
-            del found[at:]
-        found.append((first, place, left, total))
-    return [Segment(first, last, right - left) for first, last, left, right in found if right - left >= least]
+        found.append(Segment(begin + best.first, begin + best.last, best.score))
+        parts += [(begin, begin + best.first), (begin + best.last + 1, end)]
+    return sorted(found)
+
+
+def _best(sums: npt.NDArray[np.float64]) -> Segment | None:
+    """The stretch between two of the running ``sums`` that are furthest apart, the later one the higher."""
+    if len(sums) < 2:
+        return None
+    lowest = np.minimum.accumulate(sums)[:-1]
+    gains = sums[1:] - lowest
+    last = int(np.argmax(gains))
+    if gains[last] <= 0:
+        return None
+    # Of several lows the latest: a stretch holds nothing at its beginning that adds nothing.
+    first = int(np.flatnonzero(sums[: last + 1] == lowest[last])[-1])
+    return Segment(first, last, float(gains[last]))
