@@ -8,7 +8,7 @@ import pandas as pd
 from qsops import frames
 from qsops.clock import EPOCH_MS
 
-__all__ = ["any_attempts", "any_messages"]
+__all__ = ["any_attempts", "any_messages", "troubled_attempts"]
 
 _URLS = ["https://a.example/x", "https://b.example/y", None]
 _ERRORS = ["worker 17 is overloaded", "worker 9 is overloaded", "no answer within 10 s", None]
@@ -48,6 +48,31 @@ def any_attempts(seed: int, rows: int = 400) -> pd.DataFrame:
     )
     frame.loc[frame["outcome"].isna() | frame["ended_at"].isna(), ["response_status"]] = None
     return frames.cast(frame, frames.ATTEMPTS).assign(response_body=_pick(rng, _BODIES, rows))
+
+
+def troubled_attempts(seed: int, destinations: int) -> pd.DataFrame:
+    """First attempts, one a second, at destinations that fail now seldom, now often, now always."""
+    rng = np.random.default_rng(seed)
+    shares = [0.0, 0.01, 0.05, 0.15, 0.3, 0.5, 0.8, 1.0]
+    failed = [
+        np.concatenate([rng.random(rng.integers(1, 60)) < rng.choice(shares) for _ in range(rng.integers(1, 7))])
+        for _ in range(destinations)
+    ]
+    sizes = [len(one) for one in failed]
+    down = np.concatenate(failed)
+    started = EPOCH_MS + 1_000 * np.concatenate([np.arange(size) for size in sizes])
+    frame = pd.DataFrame(
+        {
+            "message_id": [f"msg_{n:05}" for n in range(len(down))],
+            "attempt": 1,
+            "url": np.repeat([f"https://d{n:03}.example" for n in range(destinations)], sizes),
+            "started_at": _times(started, np.ones(len(down), dtype=bool)),
+            "ended_at": _times(started + 100, np.ones(len(down), dtype=bool)),
+            "outcome": np.where(down, "failed", "delivered"),
+            "response_status": np.where(down, 503, 200),
+        }
+    )
+    return frames.cast(frame.reindex(columns=any_attempts(seed, 10).columns[:-1]), frames.ATTEMPTS)
 
 
 def any_messages(seed: int, rows: int = 400) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bench.planted import live, log_table, plan
 from qsops import analysis, fold, frames
 from tests.analysis import oracle
-from tests.analysis.tables import any_attempts, any_messages
+from tests.analysis.tables import any_attempts, any_messages, troubled_attempts
 
 Verbs = Any
 Ask = Callable[[Verbs, Any, Any], pd.DataFrame]
@@ -55,6 +55,15 @@ def test_any_rows_give_what_pandas_finds(question: str, seed: int):
     messages, attempts = any_messages(seed), any_attempts(seed)
     ask = QUESTIONS[question]
     alike(ask(analysis, messages, attempts), ask(oracle, messages, attempts))
+
+
+@pytest.mark.parametrize("least_odds", [50, 1e3, 1e6])
+def test_outages_are_what_their_definition_says(least_odds: float):
+    """Of all stretches of 150 destinations' attempts those with the evidence, found by trying each."""
+    attempts = troubled_attempts(7, 150)
+    found = analysis.outages(attempts, least_odds=least_odds)
+    assert len(found) > 50
+    alike(found, oracle.outages(attempts, least_odds=least_odds))
 
 
 @pytest.fixture(scope="module")

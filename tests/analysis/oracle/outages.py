@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from qsops.fold.fingerprints import without_ids
 from tests.analysis.oracle.recovered import retried_to_success
-from tests.analysis.oracle.segments import Segment, best_segments
 
 __all__ = ["COLUMNS", "outages"]
-
-Array = npt.NDArray[Any]
 
 #: The message's own fault, unless it is one of these.
 _CLIENT_ERRORS: Final = range(400, 500)
 _FOR_NOW: Final = (408, 425, 429)
-#: In an outage at least this share of the attempts fails.
-_LEAST_DEPTH: Final = 0.3
-_DEEPEST: Final = 0.99
-#: What a destination's usual share of failures is taken for, at the least and at the most.
-_USUAL: Final = (0.001, 0.1)
-#: Looked for again with the usual share outside of what was found, at first by so much of the evidence: where attempts
-#: are few, an outage is a good part of what its destination's usual share is told from.
-_PASSES: Final = (0.5, 1.0)
 
 COLUMNS: Final = [
     *("url", "began_at", "ended_at", "duration_s", "attempts", "failed", "depth_pct"),
@@ -54,7 +43,7 @@ def outages(attempts: pd.DataFrame, *, least_odds: float = 1e6) -> pd.DataFrame:
     rows = [
         _row(url, group.iloc[one.first : one.last + 1], delivered)
         for url, group in _by_destination(ended)
-        for one in _of_destination(group["down"].to_numpy(), math.log(least_odds))
+        for one in _of_destination(group["down"].tolist(), least_odds)
     ]
     found = pd.DataFrame(rows, columns=COLUMNS)
     return found.sort_values(["began_at", "url"], ignore_index=True)
@@ -69,36 +58,68 @@ def _by_destination(ended: pd.DataFrame) -> Any:
     return ordered.groupby("url", sort=True)
 
 
-def _of_destination(down: Array, least: float) -> list[Segment]:
-    """The outages among outcomes in the order of their attempts."""
-    outside = np.ones(len(down), dtype=bool)
-    found: list[Segment] = []
-    for part in _PASSES:
-        share = down[outside].mean() if outside.any() else 1.0
-        usual = float(np.clip(share, *_USUAL))
-        found = [_narrowed(down, one, usual) for one in _scored(down, usual, _LEAST_DEPTH, part * least)]
-        outside[:] = True
-        for one in found:
-            outside[one.first : one.last + 1] = False
-    return found
+class Stretch(NamedTuple):
+    """Attempts from ``first`` to ``last``, both of them failures."""
+
+    first: int
+    last: int
 
 
-def _narrowed(down: Array, found: Segment, usual: float) -> Segment:
-    """The same outage without the failures at its edges that are as rare as usual, beside how deep it is."""
-    inner = down[found.first : found.last + 1]
-    depth = float(np.clip(inner.mean(), _LEAST_DEPTH, _DEEPEST))
-    best = max(_scored(inner, usual, depth, 0), key=lambda one: one.score)
-    return Segment(found.first + best.first, found.first + best.last, found.score)
+def _of_destination(outcomes: Sequence[bool], odds: float) -> list[Stretch]:
+    """The outages among outcomes, True for a failure, in the order of their attempts: see docs/analysis.md."""
+    at_first = _narrowed_all(outcomes, _usual(outcomes, []), math.log(odds) / 2)
+    return _narrowed_all(outcomes, _usual(outcomes, at_first), math.log(odds))
 
 
-def _scored(down: Array, usual: float, depth: float, least: float) -> list[Segment]:
-    """The stretches that are better explained by a share ``depth`` of failures than by the ``usual`` one."""
-    failed, fine = math.log(depth / usual), math.log((1 - depth) / (1 - usual))
-    # Equal outcomes in a row are one step: most are successes.
-    begins = np.flatnonzero(np.diff(down, prepend=~down[:1]))
-    lengths = np.diff(begins, append=len(down))
-    runs = best_segments((np.where(down[begins], failed, fine) * lengths).tolist(), least)
-    return [Segment(int(begins[one.first]), int(begins[one.last] + lengths[one.last] - 1), one.score) for one in runs]
+def _narrowed_all(outcomes: Sequence[bool], usual: float, least: float) -> list[Stretch]:
+    failures = [place for place, failed in enumerate(outcomes) if failed]
+    found = _stretches(failures, 0.3, usual, least)
+    return sorted(_narrowed(failures, one, usual) for one in found)
+
+
+def _usual(outcomes: Sequence[bool], found: Sequence[Stretch]) -> float:
+    """The share of failures outside of what was found."""
+    outside = [
+        failed for place, failed in enumerate(outcomes) if not any(one.first <= place <= one.last for one in found)
+    ]
+    share = sum(outside) / len(outside) if outside else 1.0
+    return min(max(share, 0.001), 0.1)
+
+
+def _narrowed(failures: Sequence[int], found: Stretch, usual: float) -> Stretch:
+    """The best stretch within ``found`` at the share of failures that it has."""
+    inside = [place for place in failures if found.first <= place <= found.last]
+    depth = len(inside) / (found.last - found.first + 1)
+    best = _best(inside, min(max(depth, 0.3), 0.99), usual)
+    assert best is not None
+    return best[1]
+
+
+def _stretches(failures: Sequence[int], depth: float, usual: float, least: float) -> list[Stretch]:
+    """The best stretch, then those of what is left and right of it, as long as they have the evidence."""
+    best = _best(failures, depth, usual)
+    if best is None or best[0] < least:
+        return []
+    found = best[1]
+    left, right = [n for n in failures if n < found.first], [n for n in failures if n > found.last]
+    return [found, *_stretches(left, depth, usual, least), *_stretches(right, depth, usual, least)]
+
+
+def _best(failures: Sequence[int], depth: float, usual: float) -> tuple[float, Stretch] | None:
+    """Of all stretches between two failures the one with the most evidence: the shortest, then the first of several.
+
+    The evidence is the log of how much likelier the outcomes are at a share ``depth`` of failures than at ``usual``.
+    """
+    if not failures:
+        return None
+    places = np.asarray(failures)
+    first, last = np.triu_indices(len(places))
+    failed = last - first + 1
+    answered = places[last] - places[first] + 1 - failed
+    evidence = failed * math.log(depth / usual) + answered * math.log((1 - depth) / (1 - usual))
+    most = np.flatnonzero(evidence == evidence.max())
+    shortest = min(most, key=lambda n: (failed[n] + answered[n], first[n]))
+    return float(evidence[shortest]), Stretch(int(places[first[shortest]]), int(places[last[shortest]]))
 
 
 def _row(url: str, hit: pd.DataFrame, delivered: frozenset[str]) -> dict[str, Any]:
