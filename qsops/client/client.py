@@ -198,21 +198,18 @@ class Client:
         asking = Asking(self._policy, repeatable=repeatable)
         while True:
             try:
-                return await (self._in_turn(signed) if paced else self._once(signed))
+                return await (self._in_turn(signed) if paced else self._once(signed, self._pace.told))
             except ServiceError as error:
                 wait_s = asking.wait_s(error, now_ms=self._clock.now_ms(), jitter=self._ids.uniform())
             await self._sleep(wait_s)
 
     async def _in_turn(self, request: Request) -> Response:
         async with self._pace.turn() as turn:
-            answer = await self._transport.send(request)
-            turn.told(ratelimit(answer.headers))
-        raise_for_status(answer)
-        return answer
+            return await self._once(request, turn.told)
 
-    async def _once(self, request: Request) -> Response:
+    async def _once(self, request: Request, told: Callable[[BurstLimit | None], None]) -> Response:
         answer = await self._transport.send(request)
-        self._pace.told(ratelimit(answer.headers))
+        told(ratelimit(answer.headers))
         raise_for_status(answer)
         return answer
 

@@ -67,18 +67,7 @@ def commit(effects: Effects, now_ms: int) -> Steps[bool]:
 
 def commit_all(group: Sequence[tuple[Effects, int]]) -> Steps[list[bool]]:
     """As :func:`commit` for each of ``group``, in :func:`batches`, where nobody else writes meanwhile."""
-    claimed = None
-    # At its first attempt hardly an event was processed before: then nobody is asked, unless a claim is missing.
-    if all(effects.entry.deliveries == 1 for effects, _ in group):
-        yield _HERE
-        claimed = yield from _claim_each(group, set())
-        if claimed is None:
-            yield _BACK
-    if claimed is None:
-        asked = json.dumps([effects.entry.event_id for effects, _ in group])
-        taken = {event_id for (event_id,) in (yield Statement(_CLAIMED, {"event_ids": asked}))}
-        claimed = yield from _claim_each(group, taken)
-        assert claimed is not None
+    claimed = yield from _claim_all(group)
     fresh = [effects for (effects, _), is_mine in zip(group, claimed, strict=True) if is_mine]
     again = [effects.entry.event_id for (effects, _), is_mine in zip(group, claimed, strict=True) if not is_mine]
     yield from ledger.record_again(again)
@@ -88,8 +77,23 @@ def commit_all(group: Sequence[tuple[Effects, int]]) -> Steps[list[bool]]:
     return claimed
 
 
-def _claim_each(group: Sequence[tuple[Effects, int]], taken: set[str]) -> Steps[list[bool] | None]:
-    """Claim the events of ``group`` but for those that are ``taken``; which were claimed, None if more are taken."""
+def _claim_all(group: Sequence[tuple[Effects, int]]) -> Steps[list[bool]]:
+    """Claim the events of ``group``; for each whether it was not claimed before."""
+    # At its first attempt hardly an event was processed before: then nobody is asked, unless a claim is missing.
+    if all(effects.entry.deliveries == 1 for effects, _ in group):
+        yield _HERE
+        claimed, is_whole = yield from _claim_each(group, set())
+        if is_whole:
+            return claimed
+        yield _BACK
+    asked = json.dumps([effects.entry.event_id for effects, _ in group])
+    taken = {event_id for (event_id,) in (yield Statement(_CLAIMED, {"event_ids": asked}))}
+    claimed, _ = yield from _claim_each(group, taken)
+    return claimed
+
+
+def _claim_each(group: Sequence[tuple[Effects, int]], taken: set[str]) -> Steps[tuple[list[bool], bool]]:
+    """Claim the events of ``group`` but for those that are ``taken``: which these are, and whether no other was."""
     claimed, rows = [], []
     for effects, now_ms in group:
         event_id = effects.entry.event_id
@@ -98,7 +102,7 @@ def _claim_each(group: Sequence[tuple[Effects, int]], taken: set[str]) -> Steps[
             taken.add(event_id)  # of two in one group the first has it
             rows.append((*ledger.values(effects.entry), now_ms))
     ((count,),) = yield Many(_CLAIM_EACH, rows)
-    return claimed if count == len(rows) else None
+    return claimed, count == len(rows)
 
 
 def batches(made: Iterable[Effects]) -> Iterator[Many]:
