@@ -190,7 +190,7 @@ def query(
 
 def _is_news(lost: Span, before: tuple[Span, ...], retention_ms: int) -> bool:
     """Whether the sync before could not have told of a gap: there was none, or QStash remembered some of it then."""
-    return not before or lost[0] < before[0][0] or lost[1] >= before[-1][1] - retention_ms
+    return not before or lost[1] >= before[-1][1] - retention_ms
 
 
 def _retention_ms(plan: str) -> int:

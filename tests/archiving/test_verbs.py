@@ -115,6 +115,20 @@ def test_a_gap_is_told_when_it_is_found_and_in_the_status_ever_after(
     assert run("status", "--since", "3d").exit_code == 0
 
 
+def test_what_was_forgotten_long_ago_is_told_once(run: Run, served: LogServer, monkeypatch: pytest.MonkeyPatch):
+    """A cron with a --since from before the retention: status 1 where it finds that, and none of what was told."""
+    since = ("sync", "--since", "30d")
+    assert run("sync", "--since", "1h").exit_code == 0
+    found = run(*since)
+    assert found.exit_code == 1
+    assert "forgotten by QStash before it was archived" in found.stdout
+    now_ms = SystemClock().now_ms()
+    for minutes in (0, 1, 60):
+        at_ms = now_ms + minutes * 60_000
+        monkeypatch.setattr(SystemClock, "now_ms", lambda _, at_ms=at_ms: at_ms)
+        assert run(*since).exit_code == 0, minutes
+
+
 def test_verify_adds_what_came_too_late(run: Run, served: LogServer, tmp_path: Path):
     """Entries that turned up after the syncs had looked: in their rows, in the report, and never twice."""
     before_ms = served.now_ms
