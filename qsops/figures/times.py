@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import altair
 import pandas as pd
@@ -11,6 +11,7 @@ __all__ = ["TIME_FORM", "iso", "time_axis", "time_of"]
 
 #: How a time goes into a spec: to the second, in UTC.
 TIME_FORM: Final = "%Y-%m-%dT%H:%M:%SZ"
+_FEW: Final = pd.Timedelta(seconds=6)
 _SHORT: Final = pd.Timedelta(minutes=10)
 _LONG: Final = pd.Timedelta(days=6)
 
@@ -30,4 +31,10 @@ def time_axis(times: pd.Series) -> altair.Axis:
     """Ticks that differ from each other: seconds over minutes, the day over hours, no hours over weeks."""
     span = times.max() - times.min()
     form = "%H:%M:%S" if span < _SHORT else "%d %b" if span > _LONG else "%d %b %H:%M"
-    return altair.Axis(format=form, tickCount=6, labelAngle=0, labelOverlap=True, labelFlush=False, grid=False)
+    # Left to itself, an axis of a few seconds has ticks between them, with the labels of their seconds.
+    ticks: dict[str, Any] = {"values": iso(_seconds(times)).tolist()} if span < _FEW else {"tickCount": 6}
+    return altair.Axis(format=form, labelAngle=0, labelOverlap=True, labelFlush=False, grid=False, **ticks)
+
+
+def _seconds(times: pd.Series) -> pd.Series:
+    return pd.Series(pd.date_range(times.min().floor("s"), times.max(), freq="s"))

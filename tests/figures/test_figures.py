@@ -239,3 +239,17 @@ def test_without_the_extra_the_error_names_it():
 def test_our_renderer_is_the_current_one():
     """Whoever imports the figures sees their own charts drawn in the same way."""
     assert altair.renderers.active == "qsops"
+
+
+SECONDS = ["2026-01-01T02:25:00Z", "2026-01-01T02:25:01Z"]
+
+
+@pytest.mark.parametrize(("seconds", "ticks"), [(1, {"values": SECONDS}), (90, {"tickCount": 6})])
+def test_a_tick_of_a_few_seconds_stands_at_its_second(seconds: int, ticks: dict[str, Any]):
+    """Labels go to the second: between two of them no tick could be told from its neighbour."""
+    times = pd.date_range(SECONDS[0], periods=2, freq=f"{seconds}s", unit="us")
+    frame = pd.DataFrame({"created_at": times, "messages": 2, "p50_s": 1.0, "p90_s": 2.0, "max_s": 3.0})
+    chart = figures.latency(frame)
+    axis = chart.to_dict()["encoding"]["x"]["axis"]
+    assert {name: axis.get(name) for name in ticks} == ticks
+    assert "image/png" in bundle(chart)
