@@ -1,6 +1,6 @@
 """Send: one message from named arguments, or many from rows, a frame or a file, resumable by key."""
 
-from qsops.publish.arguments import OPTIONS, Options, message
+from qsops.publish.arguments import OPTIONS, Options, Span, message
 from qsops.publish.journal import Journal
 from qsops.publish.many import Limits, Outcome, publish_many
 from qsops.publish.rows import Key, keyed
@@ -13,6 +13,7 @@ __all__ = [
     "Limits",
     "Options",
     "Outcome",
+    "Span",
     "count_rows",
     "keyed",
     "message",

@@ -14,8 +14,9 @@ from qsops.models import Callback, FlowControl, Publish
 from qsops.publish import checks
 from qsops.publish.checks import HeadersLike
 
-__all__ = ["OPTIONS", "Options", "message"]
+__all__ = ["OPTIONS", "Options", "Span", "message"]
 
+#: Seconds, a timedelta, or a text such as ``"1h30m"``.
 Span = str | float | timedelta
 
 
@@ -91,7 +92,7 @@ def message(
         deduplication_id=checks.one_line_id(deduplication_id),
         content_based_deduplication=content_based_deduplication,
         labels=checks.label_names(label),
-        queue=None if queue is None else checks.group_name("queue", queue),
+        queue=None if queue is None else checks.name("queue", queue),
         flow_control=checks.flow_limits(flow_control),
         redact=checks.redacted_fields(redact),
     )

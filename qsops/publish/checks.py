@@ -13,12 +13,12 @@ from qsops import retry
 from qsops.errors import SettingsError
 from qsops.models import Callback, FlowControl, Headers
 from qsops.wire.durations import parse_duration
+from qsops.wire.names import NAME_LIMIT, is_name
 from qsops.wire.options.forwarding import HEADER_NAME, NOT_IN_A_VALUE
 from qsops.wire.options.values import METHODS
 
 HeadersLike = Mapping[str, str] | Sequence[tuple[str, str]]
 
-_NAME = re.compile(r"[A-Za-z0-9._-]+")
 _REDACT = re.compile(r"body|header|header\[[^\[\],]+\]")
 _NOT_IN_A_URL = re.compile(r"[^\x21-\x7e]|#")
 
@@ -41,7 +41,7 @@ def destination(url: str | None, group: str | None) -> str:
     """The URL, or the name of the URL group: exactly one is given."""
     if (url is None) == (group is None):
         raise SettingsError("name one destination: either url or group")
-    return http_url("url", url) if url is not None else group_name("group", group)
+    return http_url("url", url) if url is not None else name("group", group)
 
 
 def http_url(argument: str, value: object) -> str:
@@ -61,10 +61,12 @@ def http_url(argument: str, value: object) -> str:
     return value
 
 
-def group_name(argument: str, value: object) -> str:
-    """A name of a queue or URL group, in the alphabet that QStash takes."""
-    if not isinstance(value, str) or not _NAME.fullmatch(value):
-        raise SettingsError(f"{argument}: {value!r} is no name: letters, digits, '-', '_' and '.' only")
+def name(argument: str, value: object) -> str:
+    """A name of a queue, URL group or schedule, in the alphabet that QStash takes."""
+    if not isinstance(value, str) or not is_name(value):
+        raise SettingsError(
+            f"{argument}: {value!r} is no name: letters, digits, '-', '_' and '.' only, at most {NAME_LIMIT}"
+        )
     return value
 
 
