@@ -10,6 +10,7 @@ from qsops.clock import Clock
 from qsops.config import Target
 from qsops.doctor import Check
 from qsops.session.banner import Banner, Health
+from qsops.session.catalog import Flow, Groups, Queues, Schedules
 from qsops.session.examination import examination, health
 from qsops.session.nouns import DeadLetters, Keys
 from qsops.session.reading import Reading
@@ -39,6 +40,14 @@ class Session(Sending, Reading, Rehearsing):
         self.dlq = DeadLetters(wiring)
         #: Signing keys: show, rotate.
         self.keys = Keys(wiring)
+        #: Queues: list, get, upsert, pause, resume, delete.
+        self.queues = Queues(wiring)
+        #: Schedules: list, get, upsert, pause, resume, delete.
+        self.schedules = Schedules(wiring)
+        #: URL groups: list, get, upsert, remove, set_defaults, delete.
+        self.groups = Groups(wiring)
+        #: Flow control: list, get, account, pause, resume, pin, unpin, reset_rate.
+        self.flow = Flow(wiring)
 
     @property
     def target(self) -> Target:

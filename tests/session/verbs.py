@@ -125,6 +125,76 @@ def lends_its_transport_to_the_official_sdk(qs: Session) -> None:
     assert set(qs.logs(message_id=sent.message_id)["max_retries"]) == {1}
 
 
+def holds_and_frees_a_queue(qs: Session) -> None:
+    received = qs.receiver(URL).received
+    qs.queues.upsert("orders", paused=True)
+    for n in range(3):
+        qs.publish(URL, json=n, queue="orders")
+    qs.settle()
+    assert (received, qs.queues.get("orders").lag) == ([], 3)
+    qs.queues.resume("orders")
+    qs.settle()
+    assert [one.body for one in received] == [b"0", b"1", b"2"]
+    qs.queues.pause("orders")
+    assert list(qs.queues.list()["paused"]) == [True]
+    qs.queues.delete("orders")
+    assert qs.queues.list().empty
+
+
+def publishes_by_a_schedule(qs: Session) -> None:
+    received = qs.receiver(URL).received
+    made = qs.schedules.upsert("*/5 * * * *", URL, json={"tick": True}, label="tick")
+    qs.advance("12m")
+    assert [one.body for one in received] == [b'{"tick":true}'] * 2
+    (row,) = qs.schedules.list().to_dict("records")
+    assert (row["schedule_id"], row["last_states"], row["labels"]) == (made, "1 SUCCESS", "tick")
+    qs.schedules.pause(made)
+    qs.advance("1h")
+    qs.schedules.resume(made)
+    assert qs.schedules.upsert("0 0 * * *", URL, schedule_id=made) == made
+    qs.advance("1h")
+    assert len(received) == 2
+    assert qs.schedules.get(made).cron == "0 0 * * *"
+    qs.schedules.delete(made)
+    assert qs.schedules.list().empty
+
+
+def publishes_to_each_endpoint_of_a_group(qs: Session) -> None:
+    blue, green = (qs.receiver(f"https://{name}.example/", "500,500").received for name in ("blue", "green"))
+    qs.groups.upsert("mirrors", {"blue": "https://blue.example/"})
+    qs.groups.upsert("mirrors", "https://green.example/")
+    qs.groups.set_defaults("mirrors", {"Upstash-Retries": "1", "Upstash-Retry-Delay": "1000"})
+    assert len(qs.publish(group="mirrors", json=1)) == 2
+    qs.settle()
+    assert (len(blue), len(green)) == (2, 2)
+    qs.groups.remove("mirrors", "blue")
+    assert list(qs.groups.list()["url"]) == ["https://green.example/"]
+    assert qs.groups.get("mirrors").endpoints[0].name is None
+    qs.groups.delete("mirrors")
+    assert qs.groups.list().empty
+
+
+def holds_and_limits_a_flow(qs: Session) -> None:
+    received = qs.receiver(URL).received
+    for n in range(4):
+        qs.publish(URL, json=n, flow_control={"key": "meta/1", "rate": 1, "period_s": 60})
+    qs.flow.pause("meta/1")
+    qs.advance("10m")
+    held = len(received)
+    (row,) = qs.flow.list("meta").to_dict("records")
+    assert (row["paused"], row["waiting"] + held) == (True, 4)
+    qs.flow.pin("meta/1", rate=2, period="1h")
+    qs.flow.resume("meta/1")
+    qs.advance("1m")
+    assert len(received) == held + 2
+    qs.flow.reset_rate("meta/1")
+    qs.advance("1m")
+    assert len(received) == 4
+    qs.flow.unpin("meta/1")
+    assert not qs.flow.get("meta/1").pinned_rate
+    assert qs.flow.account().limit > 0
+
+
 CHECKS = (
     publishes_and_settles,
     publishes_many,
@@ -137,4 +207,8 @@ CHECKS = (
     moves_time,
     asks_a_mounted_app,
     lends_its_transport_to_the_official_sdk,
+    holds_and_frees_a_queue,
+    publishes_by_a_schedule,
+    publishes_to_each_endpoint_of_a_group,
+    holds_and_limits_a_flow,
 )
