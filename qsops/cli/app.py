@@ -17,6 +17,8 @@ from qsops.cli import (
     duplicates,
     engine,
     failure_groups,
+    flow,
+    groups,
     keys,
     latency,
     logs,
@@ -24,8 +26,10 @@ from qsops.cli import (
     outages,
     outcomes,
     publish,
+    queues,
     receive,
     retries,
+    schedules,
     serve,
     trace,
     up,
@@ -111,5 +115,9 @@ app.command("whatif")(whatif.whatif)
 app.add_typer(archive.app, name="archive")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(keys.app, name="keys")
+app.add_typer(queues.app, name="queues")
+app.add_typer(schedules.app, name="schedules")
+app.add_typer(groups.app, name="groups")
+app.add_typer(flow.app, name="flow")
 app.command("receive")(receive.receive)
 app.add_typer(notebooks.app, name="notebooks")

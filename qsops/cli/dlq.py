@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
+from qsops.cli.consent import Yes, sure
 from qsops.cli.context import session_of
 from qsops.cli.logs import LABEL, SINCE, UNTIL, URL
 from qsops.cli.output import AsJson, Format, Out, print_frame, print_json, print_table, watched
-from qsops.errors import SettingsError
 
 __all__ = ["app"]
 
@@ -150,7 +150,7 @@ def delete(
     label: Labels = None,
     status: Statuses = None,
     everything: All = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do it: there is no way back.")] = False,
+    yes: Yes = False,
 ) -> None:
     """Drop dead letters for good.
 
@@ -159,8 +159,7 @@ def delete(
       qsops dlq delete 1767225600000-0 --yes
       qsops --target env --write dlq delete --label test --yes
     """
-    if not yes:
-        raise SettingsError("dlq delete has no way back: look with `qsops dlq list`, then say --yes")
+    sure("dlq delete", "qsops dlq list", yes)
     with session_of(ctx) as session:
         count = session.dlq.delete(
             ids or None,

@@ -14,7 +14,18 @@ from qsops.errors import SettingsError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["AsJson", "Format", "Out", "cells_of", "json_of", "print_frame", "print_json", "print_table", "watched"]
+__all__ = [
+    "AsJson",
+    "Format",
+    "Out",
+    "cells_of",
+    "json_of",
+    "print_frame",
+    "print_json",
+    "print_record",
+    "print_table",
+    "watched",
+]
 
 
 class Format(StrEnum):
@@ -80,6 +91,17 @@ def print_json(value: Any) -> None:
     import json
 
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def print_record(frame: pd.DataFrame, *, as_json: bool) -> None:
+    """Print the one row of ``frame``, a line a field that holds a value; as JSON one object with all of them."""
+    if as_json:
+        import json
+
+        print_json(json.loads(json_of(frame, lines=True)))
+        return
+    shown = frame.dropna(axis="columns", how="all")
+    print_table(["field", "value"], [list(pair) for pair in zip(shown.columns, *cells_of(shown), strict=True)])
 
 
 def print_table(columns: list[str], rows: list[list[str]], *, out: Path | None = None) -> None:

@@ -11,10 +11,30 @@ import typer
 
 from qsops.cli.context import session_of
 from qsops.cli.output import AsJson, Format, print_frame, watched
-from qsops.errors import SettingsError
-from qsops.models import Receipt
+from qsops.errors import Rejected, SettingsError
+from qsops.models import FlowControl, Receipt
+from qsops.wire.options.values import decode_flow_limits
 
-__all__ = ["publish", "publish_many"]
+__all__ = [
+    "Callback",
+    "Delay",
+    "FailureCallback",
+    "Flow",
+    "Group",
+    "Header",
+    "Label",
+    "Method",
+    "Queue",
+    "Retries",
+    "RetryDelay",
+    "Timeout",
+    "flow_control",
+    "given",
+    "header_pairs",
+    "parsed",
+    "publish",
+    "publish_many",
+]
 
 Queue = Annotated[str | None, typer.Option(metavar="NAME", help="Enqueue there instead.")]
 Delay = Annotated[str | None, typer.Option(metavar="SPAN", help="Deliver no sooner than that from now, e.g. 30s, 2h.")]
@@ -28,6 +48,10 @@ FailureCallback = Annotated[str | None, typer.Option(metavar="URL", help="Report
 Label = Annotated[list[str] | None, typer.Option(metavar="LABEL", help="A label; may be repeated.")]
 Header = Annotated[
     list[str] | None, typer.Option("--header", "-H", metavar="NAME:VALUE", help="Forward a header; may be repeated.")
+]
+Flow = Annotated[
+    str | None,
+    typer.Option(metavar="KEY:LIMITS", help="Flow control, e.g. 'meta:parallelism=5,rate=100,period=1m'."),
 ]
 Method = Annotated[str, typer.Option(help="The method of the delivery.")]
 Group = Annotated[str | None, typer.Option(metavar="NAME", help="A URL group instead of a URL.")]
@@ -49,6 +73,7 @@ def publish(
     failure_callback: FailureCallback = None,
     deduplication_id: Annotated[str | None, typer.Option(metavar="ID", help="Sent once within ten minutes.")] = None,
     label: Label = None,
+    flow: Flow = None,
     header: Header = None,
     method: Method = "POST",
 ) -> None:
@@ -59,7 +84,7 @@ def publish(
       qsops publish http://127.0.0.1:3000/hook --json '{"hello": "👋"}' --retry-delay 1000
       qsops --target env --write publish https://api.example.com/hook --body - --delay 5m < order.txt
     """
-    options = _given(
+    options = given(
         queue=queue,
         delay=delay,
         not_before=not_before,
@@ -70,9 +95,10 @@ def publish(
         failure_callback=failure_callback,
         deduplication_id=deduplication_id,
         label=label or None,
-        headers=_headers(header or []),
+        flow_control=flow_control(flow),
+        headers=header_pairs(header or []) or None,
         body=sys.stdin.buffer.read() if body == "-" else body,
-        **({} if json is None else {"json": _parsed(json)}),
+        **({} if json is None else {"json": parsed(json)}),
     )
     with session_of(ctx) as session:
         send: Callable[..., Receipt | list[Receipt]] = session.publish
@@ -103,6 +129,7 @@ def publish_many(
     callback: Callback = None,
     failure_callback: FailureCallback = None,
     label: Label = None,
+    flow: Flow = None,
     header: Header = None,
     form: Annotated[Format, typer.Option("--format", help="How the outcomes are written.")] = Format.table,
     as_json: AsJson = False,
@@ -117,7 +144,7 @@ def publish_many(
       qsops publish-many orders.jsonl --url https://api.example.com/hook --key order_id
       qsops --target env --write publish-many events.csv --key id --format csv > outcomes.csv
     """
-    options = _given(
+    options = given(
         url=url,
         group=group,
         queue=queue,
@@ -128,7 +155,8 @@ def publish_many(
         callback=callback,
         failure_callback=failure_callback,
         label=label or None,
-        headers=_headers(header or []),
+        flow_control=flow_control(flow),
+        headers=header_pairs(header or []) or None,
     )
     with session_of(ctx) as session:
         try:
@@ -145,20 +173,43 @@ def publish_many(
         raise typer.Exit(1)
 
 
-def _given(**options: Any) -> dict[str, Any]:
+def given(**options: Any) -> dict[str, Any]:
+    """What was said of ``options``."""
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _headers(lines: list[str]) -> list[tuple[str, str]] | None:
+def flow_control(text: str | None) -> FlowControl | None:
+    """The value of ``--flow``; a key may hold a colon, its limits none.
+
+    :raises SettingsError: it is no key and limits.
+    """
+    if text is None:
+        return None
+    key, _, limits = text.rpartition(":")
+    try:
+        return decode_flow_limits(key, limits)
+    except (ValueError, Rejected) as error:
+        raise SettingsError(f"--flow {text!r}: {error}") from error
+
+
+def header_pairs(lines: list[str]) -> list[tuple[str, str]]:
+    """``Name: value`` lines as pairs.
+
+    :raises SettingsError: one has no colon.
+    """
     pairs = [(name.strip(), value.strip()) for name, _, value in (line.partition(":") for line in lines)]
     for line in lines:
         if ":" not in line:
             # A value may be a secret: what has no name is not repeated.
             raise SettingsError("--header: write it as 'Name: value'")
-    return pairs or None
+    return pairs
 
 
-def _parsed(text: str) -> Any:
+def parsed(text: str) -> Any:
+    """The value of ``--json``.
+
+    :raises SettingsError: it is no JSON.
+    """
     import json
 
     try:

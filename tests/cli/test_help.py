@@ -24,7 +24,8 @@ VERBS = ANALYSES | {
     *("demo", "up", "engine", "serve", "doctor", "publish", "publish-many", "logs", "trace", "receive", "notebooks"),
     "whatif",
 }
-NOUNS = {"archive", "dlq", "keys"}
+NOUNS = {"archive", "dlq", "keys", "queues", "schedules", "groups", "flow"}
+CATALOG = ("list", "show", "create", "delete")
 HEAVY = {
     "pandas",
     "pyarrow",
@@ -61,6 +62,9 @@ def test_the_verbs_are_those_that_were_promised():
         *(("archive", verb) for verb in ("sync", "status", "verify", "compact", "query")),
         *(("dlq", verb) for verb in ("list", "show", "groups", "retry", "delete")),
         *(("keys", verb) for verb in ("show", "rotate")),
+        *((noun, verb) for noun in ("queues", "schedules") for verb in (*CATALOG, "pause", "resume")),
+        *(("groups", verb) for verb in (*CATALOG, "remove", "defaults")),
+        *(("flow", verb) for verb in ("list", "show", "account", "pause", "resume", "pin", "unpin", "reset-rate")),
         ("notebooks", "copy"),
     }
 
@@ -76,7 +80,7 @@ def test_each_help_has_an_example_that_can_be_typed(run: Run, path: tuple[str, .
     assert " ".join(path) in typed[0]
 
 
-@pytest.mark.parametrize("group", [(), ("archive",), ("dlq",), ("keys",), ("notebooks",)], ids=" ".join)
+@pytest.mark.parametrize("group", [(), *((noun,) for noun in sorted(NOUNS)), ("notebooks",)], ids=" ".join)
 def test_each_verb_fits_its_line_in_the_overview(run: Run, group: tuple[str, ...]):
     """The first sentence says what the verb does, and is not cut in the list of verbs."""
     verbs = run(*group, "--help").stdout.partition("Commands:")[2].splitlines()
@@ -94,6 +98,8 @@ def test_reading_verbs_print_json():
         ("dlq", "show"),
         ("dlq", "groups"),
         ("keys", "show"),
+        *((noun, verb) for noun in ("queues", "schedules", "groups", "flow") for verb in ("list", "show")),
+        ("flow", "account"),
         *((name,) for name in ANALYSES),
     }
     assert [path for path in reading if "--json" not in _options(path)] == []
