@@ -84,7 +84,7 @@ def engine(
     from qsops import config
     from qsops.engine.access import Access
     from qsops.engine.plans import REQUESTS_PER_S, plan_named
-    from qsops.engine.server import serve
+    from qsops.engine.server import serve, serving
 
     if rate_limits:
         burst_limit = REQUESTS_PER_S if burst_limit is None else burst_limit
@@ -92,7 +92,7 @@ def engine(
     state = config.state_dir(config.project_root())
     if db is None:
         state.mkdir(exist_ok=True)
-    serve(
+    served = serving(
         host,
         port,
         db or state / "engine.db",
@@ -104,6 +104,5 @@ def engine(
         faults=fault or (),
         seed=seed,
         processes=processes,
-        port_file=port_file,
-        on_ready=lambda url: typer.echo(f"engine: {url} (Ctrl-C stops it)"),
     )
+    serve(served, port_file=port_file, on_ready=lambda url: typer.echo(f"engine: {url} (Ctrl-C stops it)"))

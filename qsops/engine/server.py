@@ -7,7 +7,7 @@ import gc
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -30,11 +30,8 @@ from qsops.engine.faults.running import Faults
 from qsops.engine.listening import address_of, is_loopback, listen, sole_owner, write_whole
 from qsops.engine.protocol import http_protocol
 
-__all__ = ["DEFAULT_HOST", "DEFAULT_PORT", "Server", "serve", "serving"]
+__all__ = ["Server", "serve", "serving"]
 
-DEFAULT_HOST: Final = "127.0.0.1"
-#: Where clients with ``QSTASH_DEV=true`` look for a QStash of their own.
-DEFAULT_PORT: Final = 8080
 #: How long a stop waits for what is in flight; the rest is repeated by the next start, under the same ids.
 STOP_GRACE_S: Final = 5
 #: How many more objects than before make Python look for cycles among the youngest.
@@ -42,46 +39,18 @@ _COLLECTED_AFTER: Final = 50_000
 
 
 def serve(
-    host: str = DEFAULT_HOST,
-    port: int = DEFAULT_PORT,
-    db: str | Path = ":memory:",
+    served: AbstractAsyncContextManager[Server],
     *,
-    quota: str = "payg",
-    access: Access = LOCAL,
-    region: str | None = None,
-    burst_limit: int | None = None,
-    daily_limit: int | None = None,
-    faults: Sequence[str] = (),
-    seed: int = 0,
-    processes: int = 2,
     port_file: Path | None = None,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
-    """Run until SIGINT or SIGTERM. Port 0 takes a free one; ``port_file`` and ``on_ready`` are told which.
+    """Run what :func:`serving` has prepared until SIGINT or SIGTERM; raises as that does.
 
-    ``faults`` are set from the start, as ``parse_fault`` reads them; ``seed`` decides whom they meet. With two
-    ``processes`` messages are accepted in one and delivered from the other, a core each.
     ``port_file`` is written once requests are answered; it holds the port's number. ``on_ready`` gets the URL.
-
-    :raises SettingsError: when others reach ``host`` and there is no token to keep them out, the port is taken, another
-        engine runs on ``db``, or there is no such plan, region or fault.
-    :raises Corrupt: when ``db`` cannot be read.
     """
 
     async def run() -> None:
-        async with serving(
-            host,
-            port,
-            db,
-            quota=quota,
-            access=access,
-            region=region,
-            burst_limit=burst_limit,
-            daily_limit=daily_limit,
-            faults=faults,
-            seed=seed,
-            processes=processes,
-        ) as server:
+        async with served as server:
             _stop_on_signals(server)
             _collect_rarely()
             if port_file is not None:
@@ -123,7 +92,7 @@ class Server:
 
 @asynccontextmanager
 async def serving(
-    host: str = DEFAULT_HOST,
+    host: str = "127.0.0.1",
     port: int = 0,
     db: str | Path = ":memory:",
     *,
@@ -137,7 +106,15 @@ async def serving(
     processes: int = 1,
     in_flight_limit: int = IN_FLIGHT_LIMIT,
 ) -> AsyncIterator[Server]:
-    """An engine that answers and delivers within the context, on the running loop; raises as :func:`serve`."""
+    """An engine that answers and delivers within the context, on the running loop. Port 0 takes a free one.
+
+    ``faults`` are set from the start, as ``parse_fault`` reads them; ``seed`` decides whom they meet. With two
+    ``processes`` messages are accepted in one and delivered from the other, a core each.
+
+    :raises SettingsError: when others reach ``host`` and there is no token to keep them out, the port is taken, another
+        engine runs on ``db``, or there is no such plan, region or fault.
+    :raises Corrupt: when ``db`` cannot be read.
+    """
     clock = SystemClock()
     address, set_faults = address_of(host), _faults(clock, faults, seed)
     exposed = access.is_exposed(host, on_loopback=is_loopback(address))

@@ -23,8 +23,9 @@ SECOND_DEV_TOKEN: Final = "eyJVc2VySUQiOiJ0ZXN0VXNlcjEiLCJQYXNzd29yZCI6InRlc3RQY
 
 _SERVE: Final = """
 import json, sys
-from qsops.engine.server import serve
-serve(port=0, db=sys.argv[1], **json.loads(sys.argv[2]), on_ready=lambda url: print("serving", url, flush=True))
+from qsops.engine.server import serve, serving
+settings = {"processes": 2, **json.loads(sys.argv[2])}
+serve(serving(port=0, db=sys.argv[1], **settings), on_ready=lambda url: print("serving", url, flush=True))
 """
 _FINAL: Final = ("DELIVERED", "FAILED", "CANCELED")
 
@@ -64,7 +65,7 @@ class StandInServer:
 
 
 class EngineServer(ChildProcess):
-    """Our engine, served by a process of its own on a free port, on a fresh database; ``settings`` are ``serve``'s."""
+    """Our engine in a process of its own, on a free port and a fresh database; ``settings`` are ``serving``'s."""
 
     def __init__(self, folder: Path, **settings: Any) -> None:
         project = Path(__file__).parents[2]

@@ -233,8 +233,12 @@ def test_a_signal_ends_the_process_in_order(tmp_path: Path, name: str):
     program = """
 import sys
 from pathlib import Path
-from qsops.engine.server import serve
-serve(port=0, db=sys.argv[1], port_file=Path(sys.argv[2]), on_ready=lambda url: print("ready", url, flush=True))
+from qsops.engine.server import serve, serving
+serve(
+    serving(port=0, db=sys.argv[1], processes=2),
+    port_file=Path(sys.argv[2]),
+    on_ready=lambda url: print("ready", url, flush=True),
+)
 print("ended", flush=True)
 """
     port_file = tmp_path / "port"
