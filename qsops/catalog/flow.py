@@ -26,7 +26,7 @@ _COLUMNS: Final[tuple[Column[FlowKey], ...]] = (
     ("parallelism", "Int64", lambda key: key.parallelism_max),
     ("under_way", "Int64", lambda key: key.parallelism_count),
     ("rate", "Int64", lambda key: key.rate_max),
-    ("period_s", "Int64", lambda key: key.period_s),
+    ("period_s", "Int64", lambda key: key.period_s if key.rate_max else None),
     ("calls", "Int64", lambda key: key.rate_count),
     ("period_started_at", "time", lambda key: key.period_start_s * 1000 or None),
     ("pinned", "str", lambda key: _pinned(key)),
@@ -108,7 +108,8 @@ def frame(keys: Sequence[FlowKey]) -> pd.DataFrame:
     """Flow-control keys as a frame, a row each.
 
     ``waiting`` messages wait for ``parallelism`` (of which ``under_way`` are used) or for ``rate`` calls a period (of
-    which there were ``calls``); a missing limit is none. ``pinned`` names the limits that messages cannot change.
+    which there were ``calls``); a missing limit is none, and without a rate there is no period. ``pinned`` names the
+    limits that messages cannot change.
     """
     return frame_of(keys, _COLUMNS)
 
