@@ -125,7 +125,9 @@ def frame(letters: Sequence[DeadLetter], *, bodies: bool = False) -> pd.DataFram
     """Dead letters as a frame, one row each; texts of messages and answers only with ``bodies``."""
     import pandas as pd
 
-    table = _columns(letters)
+    from qsops.frames import fitting
+
+    table = {name: [fitting(value) for value in values] for name, values in _columns(letters).items()}
     if bodies:
         table["body"] = [_text(letter.message.body) for letter in letters]
         table["response_body"] = [_text(letter.response_body) for letter in letters]

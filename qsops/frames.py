@@ -28,6 +28,7 @@ __all__ = [
     "cast",
     "entries",
     "entry_table",
+    "fitting",
     "logs",
     "logs_of",
     "of_table",
@@ -176,9 +177,9 @@ def entries(found: Iterable[LogEntry], *, bodies: bool = False) -> pa.Table:
     try:
         return entry_table(columns, bodies=bodies)
     except (pa.ArrowException, OverflowError, UnicodeError):
-        fitting = {name: list(map(_fitting, values)) for name, values in columns.items()}
-        fitting["time"] = [time or 0 for time in fitting["time"]]
-        return entry_table(fitting, bodies=bodies)
+        fitted = {name: list(map(fitting, values)) for name, values in columns.items()}
+        fitted["time"] = [time or 0 for time in fitted["time"]]
+        return entry_table(fitted, bodies=bodies)
 
 
 def logs_of(tables: Sequence[pa.Table], *, bodies: bool = False) -> pd.DataFrame:
@@ -211,7 +212,8 @@ def _with_bodies(schema: pa.Schema) -> pa.Schema:
     return pa.unify_schemas([schema, BODIES])
 
 
-def _fitting(value: Any) -> Any:
+def fitting(value: Any) -> Any:
+    """``value`` as a column can hold it: a number that is too large is null, half of a surrogate pair is replaced."""
     if isinstance(value, str):
         return value.encode(errors="surrogatepass").decode(errors="replace")
     return value if value is None or abs(value) < _LARGEST else None

@@ -3,81 +3,130 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from qsops import dlq
+from qsops.archive.aside import raw_of, set_aside
 from qsops.archive.layout import DEAD_LETTERS
 from qsops.archive.state import Change, State, amend
-from qsops.archive.store import Part, Store
+from qsops.archive.store import File, Part, Snapshot, Store, holding
 from qsops.client import Client
 from qsops.clock import Clock
+from qsops.errors import Corrupt
 from qsops.models import DeadLetter, DlqFilter
-from qsops.wire.dlq import DLQ_LIMIT, dlq_request, parse_dlq
+from qsops.wire.dlq import DLQ_LIMIT, dlq_request, listed_dlq, parse_dead_letter
 
-__all__ = ["LETTERS_LIMIT", "Letters", "keep_dead_letters", "listed_dead_letters", "pull_dead_letters"]
+__all__ = ["LETTERS_LIMIT", "Letters", "Listed", "keep_dead_letters", "listed_dead_letters", "pull_dead_letters"]
 
 #: The newest of them; what lies deeper in a DLQ is neither taken in nor looked after.
 LETTERS_LIMIT: Final = 100_000
+_PAGE_LIMIT: Final = 10_000
 _BODIES: Final = ("body", "response_body")
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """What a listing of the DLQ has: dead letters, the newest first, and the JSON of what is none."""
+
+    letters: tuple[DeadLetter, ...]
+    malformed: tuple[str, ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing was left out at its end."""
+        return len(self.letters) + len(self.malformed) < LETTERS_LIMIT
+
+
+@dataclass(frozen=True, slots=True)
 class Letters:
-    """How many dead letters there are at the service, were new to the archive, and are gone since the last look."""
+    """How many dead letters there are at the service, were new to the archive, and are gone since the last look.
+
+    ``malformed`` are those that can be no dead letters, and were new as well.
+    """
 
     listed: int
     added: int
     gone: int
+    malformed: int = 0
 
 
-async def pull_dead_letters(client: Client) -> list[DeadLetter]:
-    """The dead letters of the service, newest first, at most 100,000; under the burst limit."""
-    found: list[DeadLetter] = []
-    cursor: str | None = None
-    while len(found) < LETTERS_LIMIT:
-        request = dlq_request(DlqFilter(), cursor, DLQ_LIMIT)
-        page = parse_dlq(await client.ask(request, repeatable=True, paced=True))
-        found += page.items
-        cursor = page.cursor
-        if cursor is None:
-            break
-    return found[:LETTERS_LIMIT]
+async def pull_dead_letters(client: Client) -> Listed:
+    """The dead letters of the service, at most 100,000 of them; under the burst limit.
 
-
-def keep_dead_letters(store: Store, clock: Clock, letters: Sequence[DeadLetter], *, bodies: bool) -> Letters:
-    """Take ``letters``, all that the service lists, into the table; texts of messages and answers with ``bodies``.
-
-    Those that were listed before and are not now get ``gone_ms``: retried, deleted, or forgotten.
+    :raises Corrupt: when its cursor leads in a circle, or there are more than 10,000 pages.
     """
-    now_ms, found = clock.now_ms(), Letters(len(letters), 0, 0)
+    found: list[Any] = []
+    cursor: str | None = None
+    seen: set[str] = set()
+    for _ in range(_PAGE_LIMIT):
+        request = dlq_request(DlqFilter(), cursor, DLQ_LIMIT)
+        page, cursor = listed_dlq(await client.ask(request, repeatable=True, paced=True))
+        found += page
+        if cursor is None or len(found) >= LETTERS_LIMIT:
+            return _listed(found[:LETTERS_LIMIT])
+        if cursor in seen:
+            raise Corrupt(f"the DLQ's cursor {cursor!r} came twice: the listing leads in a circle")
+        seen.add(cursor)
+    raise Corrupt(f"the DLQ has more than {_PAGE_LIMIT} pages: retry or delete what is in it")
+
+
+def keep_dead_letters(store: Store, clock: Clock, found: Listed, *, bodies: bool) -> Letters:
+    """Take in what was ``found``, all that the service lists; texts of messages and answers with ``bodies``.
+
+    Those that were listed before and are not now get ``gone_ms``: retried, deleted, or forgotten. One that is listed
+    again, as beside another sync whose look was at another time, is gone no more.
+    """
+    now_ms, told = clock.now_ms(), Letters(len(found.letters), 0, 0)
 
     def change(state: State) -> Change | None:
-        nonlocal found
-        base = state.tables.get(DEAD_LETTERS.name)
-        listed, held = _frame(letters, now_ms, bodies), _held(store, state)
-        is_gone = ~held["dlq_id"].isin(listed["dlq_id"])
-        if len(letters) == LETTERS_LIMIT:
-            is_gone &= held["failed_ms"] > listed["failed_ms"].min()
-        gone, still = held[is_gone].assign(gone_ms=now_ms), held[~is_gone]
+        nonlocal told
+        listed, held = _frame(found.letters, now_ms, bodies), _held(store, state)
+        again = _again(store, state, listed[~listed["dlq_id"].isin(held["dlq_id"])])
+        known = pd.concat([held, again.letters])
+        is_gone = ~known["dlq_id"].isin(listed["dlq_id"])
+        if not found.is_whole:
+            is_gone &= known["failed_ms"] > listed["failed_ms"].min()
+        gone, still = known[is_gone].assign(gone_ms=now_ms), known[~is_gone]
         wanted = pd.concat([_kept(listed, still), still[~still["dlq_id"].isin(listed["dlq_id"])]])
-        found = Letters(len(letters), int((~listed["dlq_id"].isin(held["dlq_id"])).sum()), len(gone))
-        if not found.added and not found.gone and not _is_fuller(wanted, held):
-            return None
-        removed = base.parted(open=True).files if base else ()
-        parts = [Part(_table(wanted), open=True), Part(_table(gone), open=False)]
-        return Change({DEAD_LETTERS.name: store.put(DEAD_LETTERS, base, parts, removed)})
+        tables, malformed = set_aside(store, state, clock, found.malformed)
+        added = int((~listed["dlq_id"].isin(known["dlq_id"])).sum())
+        told = Letters(len(found.letters), added, len(gone), malformed)
+        if added or len(gone) or again.files or _is_fuller(wanted, held):
+            base = state.tables.get(DEAD_LETTERS.name)
+            removed = [*(base.parted(open=True).files if base else ()), *again.files]
+            parts = [Part(_table(wanted), open=True), *again.others, Part(_table(gone), open=False)]
+            tables[DEAD_LETTERS.name] = store.put(DEAD_LETTERS, base, parts, removed)
+        return Change(tables, malformed=malformed) if tables else None
 
     amend(store, clock, "dead letters", change)
-    return found
+    return told
 
 
 def listed_dead_letters(store: Store, state: State) -> list[int]:
     """When those failed that the service still listed at the last look, unix milliseconds; unordered."""
     return [int(ms) for ms in _held(store, state)["failed_ms"].dropna()]
+
+
+def _listed(found: Sequence[Any]) -> Listed:
+    letters = [(one, _letter(one)) for one in found]
+    return Listed(
+        tuple(letter for _, letter in letters if letter is not None),
+        tuple(raw_of(one) for one, letter in letters if letter is None),
+    )
+
+
+def _letter(fields: Any) -> DeadLetter | None:
+    """A dead letter of its JSON; None where it cannot be told from others."""
+    try:
+        letter = parse_dead_letter(fields)
+    except Corrupt:
+        return None
+    return letter if letter.dlq_id else None
 
 
 def _frame(letters: Sequence[DeadLetter], now_ms: int, bodies: bool) -> pd.DataFrame:
@@ -96,6 +145,34 @@ def _held(store: Store, state: State) -> pd.DataFrame:
     table = store.dataset(base.parted(open=True)).to_table() if base else schema.empty_table()
     frame: pd.DataFrame = table.to_pandas()
     return frame
+
+
+@dataclass(frozen=True, slots=True)
+class _Again:
+    """Letters that were gone and are listed again, the files that they lie in, and what else is in these."""
+
+    letters: pd.DataFrame
+    files: tuple[File, ...]
+    others: tuple[Part, ...]
+
+
+def _again(store: Store, state: State, unknown: pd.DataFrame) -> _Again:
+    """Which of ``unknown``, that are listed and were not at the last look, were so before."""
+    base = state.tables.get(DEAD_LETTERS.name) or Snapshot(DEAD_LETTERS.name, 0, ())
+    is_one = pc.field("dlq_id").isin(pa.array(unknown["dlq_id"], pa.string()))
+    where = is_one & _since(unknown["failed_ms"].dropna())
+    files = holding(store, base.parted(open=False), where) if len(unknown) else []
+    there = [store.dataset(replace(base, files=(file,))) for file in files]
+    letters = pa.concat_tables([DEAD_LETTERS.schema.empty_table(), *(one.to_table(filter=is_one) for one in there)])
+    others = tuple(Part(one.to_table(filter=~is_one), open=False) for one in there)
+    frame = letters.sort_by("seen_ms").to_pandas().drop_duplicates("dlq_id").assign(gone_ms=None)
+    return _Again(frame, tuple(files), others)
+
+
+def _since(failed_ms: pd.Series) -> pc.Expression:
+    """So that what failed long ago is not looked through."""
+    by = pc.field(DEAD_LETTERS.by)
+    return pc.scalar(True) if failed_ms.empty else (by >= int(failed_ms.min())) | by.is_null()
 
 
 def _kept(listed: pd.DataFrame, held: pd.DataFrame) -> pd.DataFrame:

@@ -16,14 +16,12 @@ import pyarrow.compute as pc
 
 from qsops import fold
 from qsops.archive.layout import ATTEMPTS, MESSAGES, OPEN, Layout
-from qsops.archive.standing import Standing
+from qsops.archive.standing import Standing, earliest_ms
 from qsops.archive.state import State
-from qsops.archive.store import File, Part, Snapshot, Store
+from qsops.archive.store import File, Part, Snapshot, Store, holding
 
 __all__ = ["derive"]
 
-#: Arrow's name for where a row comes from.
-_FILE: Final = "__filename"
 _ORDER: Final[Mapping[str, list[tuple[str, str]]]] = {
     ATTEMPTS.name: [(name, "ascending") for name in ("message_id", "attempt", "started_ms", "ended_ms")],
     MESSAGES.name: [("message_id", "ascending")],
@@ -75,9 +73,7 @@ def _finished(
     if not again.num_rows or not before.files:
         return [], [Part(rows, open=False)]
     of_them = pc.field("message_id").isin(again["message_id"].combine_chunks())
-    named = store.dataset(before).to_table(columns=[_FILE], filter=of_them & _since(layout, again))
-    names = named[_FILE].unique().to_pylist()
-    stale = [file for file in before.files if any(name.endswith(file.path) for name in names)]
+    stale = holding(store, before, of_them & _since(layout, again))
     was = store.dataset(replace(before, files=tuple(stale))).to_table(filter=of_them) if stale else rows.slice(0, 0)
     if _is_same(layout, was, rows.filter(of_them)):
         return [], [Part(rows.filter(~of_them), open=False)]
@@ -87,11 +83,10 @@ def _finished(
 
 
 def _since(layout: Layout, again: pa.Table) -> pc.Expression:
-    """Nothing of a message is older than itself, which spares looking through most of a long past."""
     if again["created_ms"].null_count:
         return pc.scalar(True)
     by = pc.field(layout.by)
-    return (by >= pc.min(again["created_ms"])) | by.is_null()
+    return (by >= earliest_ms(again["created_ms"])) | by.is_null()
 
 
 def _is_same(layout: Layout, was: pa.Table, becomes: pa.Table) -> bool:

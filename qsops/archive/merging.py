@@ -8,14 +8,15 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from qsops.archive.aside import set_aside
 from qsops.archive.deriving import derive
-from qsops.archive.layout import LOGS, MALFORMED
-from qsops.archive.numbering import KEY, fresh, fresh_texts, grown, numbered, refined
+from qsops.archive.layout import LOGS
+from qsops.archive.numbering import KEY, fresh, grown, numbered, refined
 from qsops.archive.source import Pulled
 from qsops.archive.spans import Span, united
 from qsops.archive.standing import stand
 from qsops.archive.state import Change, Commit, State, amend
-from qsops.archive.store import Part, Snapshot, Store
+from qsops.archive.store import Part, Store
 from qsops.clock import Clock
 
 __all__ = ["Heads", "Merged", "merge"]
@@ -44,19 +45,16 @@ def merge(store: Store, clock: Clock, kind: str, pulled: Pulled, span: Span, hea
 
     def change(state: State) -> Change | None:
         new = _new(store, state, rows)
-        strange = fresh_texts(pulled.malformed, _held_malformed(store, state, pulled))
+        tables, malformed = set_aside(store, state, clock, pulled.malformed)
         covered = united([*state.covered, span])
-        if not new.num_rows and not strange and covered == state.covered:
+        if not new.num_rows and not malformed and covered == state.covered:
             return None
-        tables = {}
-        if strange:
-            tables[MALFORMED.name] = store.put(MALFORMED, state.tables.get(MALFORMED.name), [_aside(clock, strange)])
         if new.num_rows:
             standing = stand(store, state, new)
             new = pa.concat_tables([fetched.of(standing.unknown), new]).sort_by("time_ms")
             tables[LOGS.name] = store.put(LOGS, state.tables.get(LOGS.name), [Part(new)])
             tables |= derive(store, state, standing, new)
-        return Change(tables, covered, span, rows.num_rows, new.num_rows, len(strange))
+        return Change(tables, covered, span, rows.num_rows, new.num_rows, malformed)
 
     commit = amend(store, clock, kind, change)
     if commit is None:
@@ -99,15 +97,3 @@ def _new(store: Store, state: State, rows: pa.Table) -> pa.Table:
     if not len(ids):
         return new
     return refined(new, rows, logs.to_table(filter=within & pc.field("message_id").isin(ids)))
-
-
-def _held_malformed(store: Store, state: State, pulled: Pulled) -> pa.Table:
-    before: Snapshot | None = state.tables.get(MALFORMED.name)
-    if before is None or not pulled.malformed:
-        return MALFORMED.schema.empty_table()
-    return store.dataset(before).to_table(filter=pc.field("raw").isin(pa.array(set(pulled.malformed), pa.string())))
-
-
-def _aside(clock: Clock, strange: Sequence[tuple[str, int]]) -> Part:
-    rows = [{"seen_ms": clock.now_ms(), "raw": raw, "seq": seq} for raw, seq in strange]
-    return Part(pa.Table.from_pylist(rows, schema=MALFORMED.schema))

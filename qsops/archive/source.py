@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from qsops import frames
+from qsops.archive.aside import raw_of
 from qsops.archive.spans import Span
 from qsops.client import Client
 from qsops.models import LogFilter
@@ -119,7 +119,7 @@ class LogSource:
             return _Page(sheet.table, sheet.cursor, ())
         entries, cursor = listed(response)
         good = [entry for entry in entries if _is_entry(entry)]
-        bad = () if len(good) == len(entries) else tuple(_raw(one) for one in entries if not _is_entry(one))
+        bad = () if len(good) == len(entries) else tuple(raw_of(one) for one in entries if not _is_entry(one))
         return _Page(table_of(good, bodies=self._bodies), cursor, bad)
 
 
@@ -167,11 +167,6 @@ def _all_are_entries(table: pa.Table) -> bool:
     times_us, ids = table["time"].cast(pa.int64()), table["message_id"]
     placed = pc.and_(pc.greater(times_us, 0), pc.less(times_us, _LATEST_MS * 1000))
     return bool(pc.all(pc.and_(placed, pc.not_equal(ids, "")), min_count=0).as_py())
-
-
-def _raw(entry: Any) -> str:
-    """The same text for the same value, whatever is in it."""
-    return json.dumps(entry, sort_keys=True, separators=(",", ":"))
 
 
 def _backwards(table: pa.Table) -> pa.Table:

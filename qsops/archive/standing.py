@@ -13,8 +13,10 @@ from qsops.archive.state import State
 from qsops.archive.store import Snapshot, Store
 from qsops.models import State as Word
 
-__all__ = ["Standing", "stand"]
+__all__ = ["Standing", "earliest_ms", "stand"]
 
+#: The entries of a message come from several machines: by so much one may be dated before the CREATED that it follows.
+_CLOCKS_APART_MS: Final = 600_000
 _ENDS: Final = ["message_id", "created_ms", "finished_ms"]
 
 
@@ -45,11 +47,13 @@ def stand(store: Store, state: State, new: pa.Table) -> Standing:
     return Standing(ids, carried, finished, earlier, tuple(sorted(unknown.to_pylist())))
 
 
-def _finished(store: Store, state: State, ids: pa.Array, begun: pa.Table) -> pa.Table:
-    """Which of ``ids`` are finished, with their beginnings.
+def earliest_ms(created_ms: pa.ChunkedArray) -> pa.Scalar:
+    """Before that nothing happened to messages of these beginnings: it spares looking through most of a long past."""
+    return pc.subtract(pc.min(created_ms), _CLOCKS_APART_MS)
 
-    A message is not finished before it is created, which spares looking through most of a long past.
-    """
+
+def _finished(store: Store, state: State, ids: pa.Array, begun: pa.Table) -> pa.Table:
+    """Which of ``ids`` are finished, with their beginnings."""
     if MESSAGES.name not in state.tables or not len(ids):
         return MESSAGES.schema.empty_table().select(_ENDS)
     there = store.dataset(state.tables[MESSAGES.name].parted(open=False))
@@ -57,8 +61,7 @@ def _finished(store: Store, state: State, ids: pa.Array, begun: pa.Table) -> pa.
     old = _without(ids, young)
     found = []
     if len(young):
-        since_ms = pc.min(begun["time_ms"])
-        not_before = pc.field("finished_ms") >= since_ms
+        not_before = pc.field("finished_ms") >= earliest_ms(begun["time_ms"])
         found.append(there.to_table(columns=_ENDS, filter=not_before & pc.field("message_id").isin(young)))
     if len(old):
         found.append(there.to_table(columns=_ENDS, filter=pc.field("message_id").isin(old)))
@@ -68,7 +71,7 @@ def _finished(store: Store, state: State, ids: pa.Array, begun: pa.Table) -> pa.
 def _earlier(store: Store, state: State, finished: pa.Table) -> pa.Table:
     wanted = pc.field("message_id").isin(finished["message_id"].combine_chunks())
     if not finished["created_ms"].null_count:
-        wanted &= pc.field("time_ms") >= pc.min(finished["created_ms"])
+        wanted &= pc.field("time_ms") >= earliest_ms(finished["created_ms"])
     return store.dataset(state.tables[LOGS.name]).to_table(columns=OPEN.schema.names, filter=wanted)
 
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Final, Protocol
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from qsops.archive.layout import Layout
 
-__all__ = ["File", "Overtaken", "Part", "Snapshot", "Store"]
+__all__ = ["File", "Overtaken", "Part", "Snapshot", "Store", "holding"]
+
+#: Arrow's name for where a row comes from.
+_FILE: Final = "__filename"
 
 
 class Overtaken(Exception):
@@ -113,3 +117,10 @@ class Store(Protocol):
         Only what has not been needed for ``older_than_ms``, so that readers and writers under way keep what they have.
         """
         ...
+
+
+def holding(store: Store, snapshot: Snapshot, where: pc.Expression) -> list[File]:
+    """The files of ``snapshot`` in which there is a row that ``where`` selects."""
+    found = store.dataset(snapshot).to_table(columns=[_FILE], filter=where) if snapshot.files else None
+    names = [] if found is None else found[_FILE].unique().to_pylist()
+    return [file for file in snapshot.files if any(name.endswith(file.path) for name in names)]

@@ -25,7 +25,10 @@ def sync_lines(report: SyncReport, letters: Letters) -> Iterator[str]:
         f"{_range((report.from_ms, report.to_ms))}: {report.entries:,} log entries looked at, {report.added:,} new"
         + _aside(report.malformed)
     )
-    yield f"dead letters: {letters.listed:,} listed, {letters.added:,} new, {letters.gone:,} gone since the last sync"
+    yield (
+        f"dead letters: {letters.listed:,} listed, {letters.added:,} new, {letters.gone:,} gone since the last sync"
+        + _aside(letters.malformed)
+    )
     for span in report.forgotten:
         yield f"forgotten by QStash before it was archived: {_range(span)}"
 

@@ -96,6 +96,6 @@ class SessionArchive(Archive):
     def keep_dead_letters(self, *, bodies: bool = False) -> Letters:
         """Take in the dead letters that the service lists, and note which are gone; texts only with ``bodies``."""
         client = self._wiring.client("archive.sync")
-        letters = self._wiring.portal.call(lambda: pull_dead_letters(client))
+        found = self._wiring.portal.call(lambda: pull_dead_letters(client))
         with self._reported():
-            return keep_dead_letters(self._store, self._clock, letters, bodies=bodies)
+            return keep_dead_letters(self._store, self._clock, found, bodies=bodies)

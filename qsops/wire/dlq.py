@@ -39,6 +39,7 @@ __all__ = [
     "dlq_json",
     "dlq_request",
     "dlq_retry_request",
+    "listed_dlq",
     "parse_bulk_retried",
     "parse_dead_letter",
     "parse_dead_letter_response",
@@ -115,10 +116,13 @@ def dlq_json(page: Page[DeadLetter]) -> dict[str, Any]:
 
 
 def parse_dlq(response: Response) -> Page[DeadLetter]:
-    """A page of dead letters.
+    """A page of dead letters. :raises Corrupt: when it is none, or one of them is none."""
+    letters, cursor = listed_dlq(response)
+    return Page(tuple(map(parse_dead_letter, letters)), cursor)
 
-    :raises Corrupt: when it is none.
-    """
+
+def listed_dlq(response: Response) -> tuple[list[Any], str | None]:
+    """The dead letters of a page as their JSON says them, and its cursor. :raises Corrupt: when it is no page."""
     answer = json_answer(response)
     if not isinstance(answer, Mapping) or "messages" not in answer:
         raise Corrupt("QStash answered a listing of the DLQ without 'messages'")
@@ -126,7 +130,7 @@ def parse_dlq(response: Response) -> Page[DeadLetter]:
     letters = answer["messages"]
     if not isinstance(letters, list | None):
         raise Corrupt("QStash answered a listing of the DLQ with no list in it")
-    return Page(tuple(map(parse_dead_letter, letters or ())), cursor_of(answer))
+    return letters or [], cursor_of(answer)
 
 
 def dlq_request(wanted: DlqFilter, cursor: str | None = None, count: int | None = None) -> Request:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from qsops.archive.compact import compact
-from qsops.archive.dead_letters import Letters, keep_dead_letters
+from qsops.archive.dead_letters import Letters, Listed, keep_dead_letters
 from qsops.archive.query import ask
 from qsops.archive.state import load
 from qsops.archive.status import status
@@ -22,8 +22,8 @@ def _letter(number: int) -> DeadLetter:
 def test_every_store_is_cared_for(any_store: Store):
     """Rows stand beside each other, files become few, and SQL and the status see them, and nothing but them."""
     clock = ManualClock(EPOCH_MS + 1_000)
-    assert keep_dead_letters(any_store, clock, [_letter(1), _letter(2)], bodies=False) == Letters(2, 2, 0)
-    assert keep_dead_letters(any_store, clock, [_letter(2), _letter(3)], bodies=False) == Letters(2, 1, 1)
+    assert keep_dead_letters(any_store, clock, Listed((_letter(1), _letter(2))), bodies=False) == Letters(2, 2, 0)
+    assert keep_dead_letters(any_store, clock, Listed((_letter(2), _letter(3))), bodies=False) == Letters(2, 1, 1)
     assert {one.table: one.files_after for one in compact(any_store, clock)} == {"dead_letters": 2, "commits": 1}
     state = load(any_store)
     found = ask(any_store, state, "select message_id, gone_ms is null as listed from dead_letters order by 1")

@@ -82,6 +82,17 @@ def test_earlier_range_comes_later(store: PlainStore, clock: ManualClock) -> Non
     assert sorted(rows(store, ATTEMPTS)["attempt"].to_pylist()) == [1, 1, 2, 2]
 
 
+def test_clocks_that_are_apart(store: PlainStore, clock: ManualClock) -> None:
+    """What another machine has dated before the CREATED that it follows is of the same message, wherever it is cut."""
+    at_ms = clock.now_ms()
+    states = [(0, "ACTIVE"), (1, "DELIVERED"), (MINUTE_MS, "CREATED"), (HOUR_MS, "CANCELED")]
+    log = FakeLog.of(clock, [LogEntry(at_ms + ms, "msg_1", state) for ms, state in states])
+    for ms in (1, MINUTE_MS, HOUR_MS):
+        clock.advance(at_ms + ms - clock.now_ms())
+        sync(store, log, clock, from_ms=at_ms)
+        assert_whole(store, log.listed())
+
+
 def test_only_what_lacks_is_pulled(store: PlainStore, clock: ManualClock) -> None:
     """Of a longer range the parts are pulled that are not there, and the last minutes before them."""
     now_ms = clock.now_ms()

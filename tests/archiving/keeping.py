@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from qsops import frames
-from qsops.archive.dead_letters import pull_dead_letters
+from qsops.archive.dead_letters import Listed, pull_dead_letters
 from qsops.archive.delta import DeltaStore
 from qsops.archive.layout import LOGS
 from qsops.archive.source import LogSource
@@ -21,7 +21,6 @@ from qsops.archive.state import State, load
 from qsops.archive.syncing import SyncReport, sync
 from qsops.client import Client, HttpTransport
 from qsops.clock import Clock, ManualClock, SeededIds, SystemClock
-from qsops.models import DeadLetter
 from tests.logserver import TOKEN, LogServer
 
 __all__ = ["Kept", "assert_same_rows", "held", "keeping", "rows_of"]
@@ -33,7 +32,7 @@ class Kept:
 
     store: DeltaStore
     source: LogSource
-    letters: Callable[[], list[DeadLetter]]
+    letters: Callable[[], Listed]
     server: LogServer
     clock: ManualClock
 
@@ -59,7 +58,7 @@ def keeping(server: LogServer, root: Path, files: Clock | None = None) -> Iterat
     with asyncio.Runner() as runner:
         source = LogSource(client, lambda work: runner.run(work(int)))
 
-        def letters() -> list[DeadLetter]:
+        def letters() -> Listed:
             return runner.run(pull_dead_letters(client))
 
         try:
