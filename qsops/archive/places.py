@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -18,6 +19,8 @@ __all__ = ["SETTING", "place", "store_at"]
 
 SETTING: Final = "QSOPS_ARCHIVE"
 _S3: Final = "s3://"
+#: Delta reads the first as an escaped character and the second as a slash, and so looks elsewhere than it has written.
+_MISREAD: Final = re.compile(r"%[0-9A-Fa-f]{2}|\\|[\x00-\x1f\x7f]")
 #: So that a store that is away is told of within half a minute, not after three.
 _PATIENCE: Final = {"connect_timeout": "5s", "timeout": "60s", "max_retries": "3", "retry_timeout": "20s"}
 
@@ -27,7 +30,7 @@ def place(path: str | Path | None, env: Mapping[str, str], root: Path) -> str:
 
     A path in the setting begins at the project's ``root``.
 
-    :raises SettingsError: it is neither a folder nor an ``s3://`` address.
+    :raises SettingsError: it is neither a folder nor an ``s3://`` address, or a name that cannot be kept.
     """
     named = "" if path is None else str(path).strip()
     setting = env.get(SETTING, "").strip()
@@ -37,9 +40,10 @@ def place(path: str | Path | None, env: Mapping[str, str], root: Path) -> str:
         bucket = urlsplit(text).netloc
         if not text.startswith(_S3) or not bucket or "@" in bucket:
             raise SettingsError(f"{what}: {_bare(text)!r} is neither a folder nor s3://BUCKET/PREFIX")
-        return text.rstrip("/")
+        return _readable(text.rstrip("/"), what)
     folder = Path(text).expanduser()
     folder = (folder if folder.is_absolute() or named else root / folder).absolute()
+    _readable(str(folder), what)
     if folder.exists() and not folder.is_dir():
         raise SettingsError(f"{what}: {folder} is a file: name a folder")
     return str(folder)
@@ -61,6 +65,14 @@ def store_at(address: str, env: Mapping[str, str]) -> DeltaStore:
             options.setdefault("AWS_ALLOW_HTTP", "true")
     # The files' names must be unlike those of any other process: never from a manual clock, or a seed.
     return DeltaStore(address, SystemClock(), options)
+
+
+def _readable(address: str, what: str) -> str:
+    if (found := _MISREAD.search(address)) is not None:
+        raise SettingsError(
+            f"{what}: {address!r} has {found[0]!r} in it, which Delta reads as another: name it otherwise"
+        )
+    return address
 
 
 def _bare(text: str) -> str:

@@ -159,6 +159,21 @@ def test_no_place(tmp_path: Path, text: str) -> None:
     assert "secret" not in str(told.value)
 
 
+@pytest.mark.parametrize("text", ["100%25", "s3://bucket/a%20b", "two\\parts", "two\nlines", "a\x00b"])
+def test_names_that_delta_misreads(tmp_path: Path, text: str) -> None:
+    """A name that Delta would look for elsewhere than it has written is refused before anything is written."""
+    with pytest.raises(SettingsError, match=r"the archive's path: .* name it otherwise"):
+        place(text, {}, tmp_path)
+
+
+def test_names_that_are_odd(tmp_path: Path) -> None:
+    """Any other name will do."""
+    folder = place(tmp_path / "100 % \xfcn\xef#code? [*] {~}: it's;+&", {}, tmp_path)
+    _kept(store_at(folder, {}))
+    assert open_archive(folder).messages().to_pyarrow().num_rows > 1
+    assert [path.name for path in tmp_path.iterdir()] == [Path(folder).name]
+
+
 def test_a_file(tmp_path: Path) -> None:
     """An archive cannot be where a file is."""
     (tmp_path / "notes.txt").write_text("")
