@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from typing import Final, Literal
 
 from qsops import retry
@@ -12,7 +11,7 @@ from qsops.client import Client
 from qsops.clock import Clock
 from qsops.errors import AuthError, Corrupt, Rejected, ServiceError
 from qsops.models import Headers, KeyPair
-from qsops.wire.http import header
+from qsops.wire.http import dated_ms
 from qsops.wire.keys import keys_request, parse_keys
 
 __all__ = ["Check", "Facts", "Probe", "examine", "probe"]
@@ -98,14 +97,8 @@ def examine(facts: Facts) -> tuple[Check, ...]:
 
 def _skew_s(headers: Headers, asked_ms: int, latency_ms: float) -> float | None:
     """The Date header has whole seconds: the middle of that second against the middle of the exchange."""
-    text = header(headers, "Date")
-    if text is None:
-        return None
-    try:
-        theirs_ms = parsedate_to_datetime(text).timestamp() * 1000 + 500
-    except ValueError:
-        return None
-    return (theirs_ms - asked_ms - latency_ms / 2) / 1000
+    second_ms = dated_ms(headers)
+    return None if second_ms is None else (second_ms + 500 - asked_ms - latency_ms / 2) / 1000
 
 
 def _target(facts: Facts) -> Check:

@@ -18,7 +18,7 @@ from qsops.models import LogFilter
 from qsops.trace.columns import listed, quick_sheet_of, table_of
 from qsops.trace.listing import opened
 from qsops.trace.walking import Progress, walk
-from qsops.wire.http import Response
+from qsops.wire.http import Response, dated_ms
 from qsops.wire.values import number, text
 
 __all__ = ["LogSource", "Pulled", "Run", "Source", "TooMany"]
@@ -31,6 +31,7 @@ _IDS_A_REQUEST: Final = 50
 _HEADS_LIMIT: Final = 10_000
 #: A time in milliseconds must fit as microseconds.
 _LATEST_MS: Final = 9 * 10**15
+_SECOND_MS: Final = 1_000
 
 
 class TooMany(Exception):
@@ -52,6 +53,10 @@ class Source(Protocol):
 
     def oldest_ms(self) -> int | None:
         """The time of the oldest entry that is still remembered; None if there is none, or it cannot be told."""
+        ...
+
+    def now_ms(self) -> int | None:
+        """The log's own time when it gave its latest answer; None if it told none."""
         ...
 
     def entries(self, span: Span, most: int | None) -> Pulled:
@@ -76,10 +81,14 @@ class LogSource:
         self._client = client
         self._run = run
         self._bodies = bodies
+        self._now_ms: int | None = None
 
     def oldest_ms(self) -> int | None:
         found: int | None = self._run(lambda _: self._oldest())
         return found
+
+    def now_ms(self) -> int | None:
+        return self._now_ms
 
     def entries(self, span: Span, most: int | None) -> Pulled:
         which = LogFilter(from_ms=span[0], to_ms=span[1])
@@ -114,6 +123,8 @@ class LogSource:
         return pa.concat_tables([schema.empty_table(), *tables])
 
     def _read(self, response: Response) -> _Page:
+        second_ms = dated_ms(response.headers)
+        self._now_ms = None if second_ms is None else second_ms + _SECOND_MS - 1
         sheet = None if self._bodies else quick_sheet_of(response)
         if sheet is not None and _all_are_entries(sheet.table):
             return _Page(sheet.table, sheet.cursor, ())

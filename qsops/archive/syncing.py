@@ -66,9 +66,11 @@ def sync(
     :raises ServiceError: a page cannot be had; the windows before it are in the archive.
     """
     covered = load(store).covered
-    now_ms = clock.now_ms()
-    until_ms = now_ms if to_ms is None else min(to_ms, now_ms)
+    our_ms = clock.now_ms()
     oldest_ms = source.oldest_ms()
+    # By a clock of ours that is ahead, what has not happened yet would be covered, and never be pulled.
+    now_ms = min(our_ms, source.now_ms() or our_ms)
+    until_ms = now_ms if to_ms is None else min(to_ms, now_ms)
     remembered_ms = now_ms - retention_ms if oldest_ms is None else min(oldest_ms, now_ms - retention_ms)
     since_ms = from_ms if from_ms is not None else covered[0][0] if covered else min(remembered_ms, until_ms)
     if since_ms > until_ms:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote, unquote
@@ -11,7 +12,7 @@ from urllib.parse import quote, unquote
 from qsops.errors import SettingsError
 from qsops.models import Headers
 
-__all__ = ["Request", "Response", "canonical", "header", "path_id", "path_rest", "path_step", "spelled"]
+__all__ = ["Request", "Response", "canonical", "dated_ms", "header", "path_id", "path_rest", "path_step", "spelled"]
 
 # What is printable stays as it is spelled, escapes included: the signature is about the URL as given.
 _PRINTABLE: Final = "".join(map(chr, range(0x21, 0x7F)))
@@ -64,6 +65,15 @@ def header(headers: Headers, name: str) -> str | None:
     """The first value of the header ``name``, in whatever case it is spelled."""
     wanted = name.lower()
     return next((value for key, value in headers if key.lower() == wanted), None)
+
+
+def dated_ms(headers: Headers) -> int | None:
+    """The whole second in which an answer was given, by the clock of whoever gave it; None if its Date does not say."""
+    text = header(headers, "Date")
+    try:
+        return None if text is None else round(parsedate_to_datetime(text).timestamp()) * 1000
+    except (ValueError, OverflowError):
+        return None
 
 
 @lru_cache(maxsize=1_024)

@@ -59,6 +59,9 @@ class FakeLog:
         listed = self.listed()
         return listed[0].time_ms if listed else None
 
+    def now_ms(self) -> int | None:
+        return self.clock.now_ms()
+
     def entries(self, span: tuple[int, int], most: int | None) -> Pulled:
         self.asked.append(span)
         found = [entry for entry in self.listed() if span[0] <= entry.time_ms <= span[1]]

@@ -12,6 +12,7 @@ import pytest
 from qsops.archive.source import LogSource, TooMany
 from qsops.client import Client
 from qsops.clock import EPOCH_MS, ManualClock, SeededIds
+from qsops.models import Headers
 from qsops.wire.http import Request, Response
 from qsops.wire.query import Parameters
 
@@ -23,6 +24,7 @@ class Pages:
     entries: list[Any]
     page: int = 1_000
     asked: list[str] = field(default_factory=list)
+    headers: Headers = ()
 
     async def send(self, request: Request) -> Response:
         self.asked.append(request.query)
@@ -33,7 +35,7 @@ class Pages:
         start = int(asked.text("cursor") or 0)
         more = {"cursor": str(start + self.page)} if start + self.page < len(listed) else {}
         # Not every JSON is UTF-8: half of a surrogate pair is written as an escape.
-        return Response(200, (), json.dumps({"events": listed[start : start + self.page], **more}).encode())
+        return Response(200, self.headers, json.dumps({"events": listed[start : start + self.page], **more}).encode())
 
     async def aclose(self) -> None:
         return None
@@ -60,6 +62,17 @@ def test_oldest() -> None:
     assert _source(Pages([*junk, *map(_entry, range(5))], page=2)).oldest_ms() == EPOCH_MS
     assert _source(Pages(junk, page=2)).oldest_ms() is None
     assert _source(Pages([])).oldest_ms() is None
+
+
+def test_time_of_the_log() -> None:
+    """The log's own time is what the Date of its latest answer allows at the most."""
+    pages = Pages([_entry(0)])
+    source = _source(pages)
+    assert (source.oldest_ms(), source.now_ms()) == (EPOCH_MS, None)
+    pages.headers = (("date", "Thu, 01 Jan 2026 00:00:07 GMT"),)
+    assert (source.oldest_ms(), source.now_ms()) == (EPOCH_MS, EPOCH_MS + 7_999)
+    pages.headers = (("Date", "yesterday"),)
+    assert (source.oldest_ms(), source.now_ms()) == (EPOCH_MS, None)
 
 
 def test_order_is_not_known() -> None:

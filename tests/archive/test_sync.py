@@ -93,6 +93,17 @@ def test_clocks_that_are_apart(store: PlainStore, clock: ManualClock) -> None:
         assert_whole(store, log.listed())
 
 
+def test_a_clock_that_is_ahead(store: PlainStore, clock: ManualClock) -> None:
+    """It covers nothing that has not happened yet: a later sync would not look for it."""
+    log = FakeLog.of(clock, [entry for n in range(4) for entry in _story(n, clock.now_ms() + n * HOUR_MS)])
+    clock.advance(HOUR_MS)
+    sync(store, log, ManualClock(clock.now_ms() + 5 * DAY_MS))
+    assert load(store).covered[-1][1] == clock.now_ms()
+    clock.advance(3 * HOUR_MS)
+    sync(store, log, clock)
+    assert_whole(store, log.listed())
+
+
 def test_only_what_lacks_is_pulled(store: PlainStore, clock: ManualClock) -> None:
     """Of a longer range the parts are pulled that are not there, and the last minutes before them."""
     now_ms = clock.now_ms()

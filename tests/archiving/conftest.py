@@ -1,4 +1,5 @@
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,8 @@ def recent() -> Log:
 def served(recent: Log, monkeypatch: pytest.MonkeyPatch) -> Iterator[LogServer]:
     """The account of ``--target env``; it remembers three days, and has bodies."""
     settings = Settings(bodies=True, retention_ms=72 * HOUR_MS)
-    with LogServer(recent, settings, now_ms=SystemClock().now_ms()) as server:
+    log = replace(recent, visible_ms=recent.visible_ms.copy())
+    with LogServer(log, settings, now_ms=SystemClock().now_ms()) as server:
         monkeypatch.setenv("QSTASH_URL", server.url)
         monkeypatch.setenv("QSTASH_TOKEN", TOKEN)
         yield server

@@ -70,13 +70,13 @@ class Face:
         self.most_at_once = 0
         self.shown = np.zeros(len(log.time_ms), dtype=bool)
         self._selection = Selection(log, settings.retention_ms)
-        self._now_ms = now_ms
+        self.now_ms = now_ms
         self._at_once = 0
         self._asked = threading.Condition()
 
     def visible(self) -> Array:
         """A mask of the rows that are listed now."""
-        return self._selection.visible(self._now_ms())
+        return self._selection.visible(self.now_ms())
 
     @contextmanager
     def under_way(self) -> Iterator[None]:
@@ -128,12 +128,12 @@ class Face:
         url = urlsplit(target)
         params = parse_qs(url.query, keep_blank_values=True)
         if url.path == _DLQ:
-            return 200, json.dumps(self.dead.page(Asked.of(params, DEAD_PAGE), self._now_ms())).encode(), None
+            return 200, json.dumps(self.dead.page(Asked.of(params, DEAD_PAGE), self.now_ms())).encode(), None
         if url.path not in self.settings.paths:
             return _refusal(404, f"no such route: {url.path}")
         shape = SHAPES[url.path]
         asked = Asked.of(params, shape.most, self.settings.page)
-        rows, is_more = self._selection.page(asked, self._now_ms())
+        rows, is_more = self._selection.page(asked, self.now_ms())
         cursor = f"{self.log.time_ms[rows[-1]]}-{rows[-1]}" if is_more else None
         return 200, page(self.log, rows, shape, cursor, bodies=self.settings.bodies), rows
 

@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
+from email.utils import formatdate
 from typing import Final, Self
 
 import pyarrow as pa
@@ -113,7 +114,11 @@ async def serve(face: Face) -> web.ServerRunner:
 
 
 async def _sent(face: Face, request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
-    headers = {"Content-Type": "application/json", **answer.headers}
+    headers = {
+        "Content-Type": "application/json",
+        "Date": formatdate(face.now_ms() / 1000, usegmt=True),
+        **answer.headers,
+    }
     if answer.fault is Fault.slow:
         await asyncio.sleep(face.settings.faults.slow_s)
     if answer.fault in (Fault.lost, Fault.cut):
