@@ -98,7 +98,8 @@ class DeltaStore:
             if table is None:
                 return 0
             gone = table.vacuum(
-                retention_hours=older_than_ms // _HOUR_MS,
+                # In whole hours: rather a little longer than too short.
+                retention_hours=-(-older_than_ms // _HOUR_MS),
                 enforce_retention_duration=False,
                 dry_run=False,
                 full=True,

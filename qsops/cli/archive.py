@@ -10,11 +10,13 @@ from qsops.cli.archive_lines import as_json, status_lines, sync_lines, verify_li
 from qsops.cli.context import session_of
 from qsops.cli.logs import SINCE, UNTIL
 from qsops.cli.output import AsJson, Format, Out, print_frame, print_json, print_table, watched
-from qsops.errors import SettingsError
+from qsops.errors import QsopsError, SettingsError
 
 if TYPE_CHECKING:
     from datetime import tzinfo
 
+    from qsops.archive import SyncReport
+    from qsops.archive.dead_letters import Letters
     from qsops.archive.spans import Span
 
 __all__ = ["app"]
@@ -59,11 +61,13 @@ def sync(
         archive = session.archive(directory)
         before = load(archive.store).covered
         report = archive.sync(since, until, bodies=bodies, retention=retention_ms / 1000, progress=watched())
-        letters = archive.keep_dead_letters(bodies=bodies)
-    if json:
-        print_json(as_json(report, dead_letters=as_json(letters)))
-    else:
-        typer.echo("\n".join(sync_lines(report, letters)))
+        try:
+            letters = archive.keep_dead_letters(bodies=bodies)
+        except QsopsError:
+            # What this sync has found to be forgotten is told by no later one.
+            _tell(report, None, json)
+            raise
+    _tell(report, letters, json)
     if any(_is_news(span, before, retention_ms) for span in report.forgotten):
         raise typer.Exit(1)
 
@@ -186,6 +190,13 @@ def query(
     if json and form not in (None, Format.json):
         raise SettingsError(f"--json and --format {form.value} ask for two formats: leave out one")
     print_frame(open_archive(directory).sql(sql), Format.json if json else form or Format.table, out=out)
+
+
+def _tell(report: SyncReport, letters: Letters | None, json: bool) -> None:
+    if json:
+        print_json(as_json(report, dead_letters=None if letters is None else as_json(letters)))
+    else:
+        typer.echo("\n".join(sync_lines(report, letters)))
 
 
 def _is_news(lost: Span, before: tuple[Span, ...], retention_ms: int) -> bool:

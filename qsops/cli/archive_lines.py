@@ -19,16 +19,17 @@ if TYPE_CHECKING:
 __all__ = ["as_json", "status_lines", "sync_lines", "verify_lines"]
 
 
-def sync_lines(report: SyncReport, letters: Letters) -> Iterator[str]:
-    """What a sync did."""
+def sync_lines(report: SyncReport, letters: Letters | None) -> Iterator[str]:
+    """What a sync did; without ``letters`` where the DLQ could not be listed."""
     yield (
         f"{_range((report.from_ms, report.to_ms))}: {report.entries:,} log entries looked at, {report.added:,} new"
         + _aside(report.malformed)
     )
-    yield (
-        f"dead letters: {letters.listed:,} listed, {letters.added:,} new, {letters.gone:,} gone since the last sync"
-        + _aside(letters.malformed)
-    )
+    if letters is not None:
+        yield (
+            f"dead letters: {letters.listed:,} listed, {letters.added:,} new, {letters.gone:,} gone since the last sync"
+            + _aside(letters.malformed)
+        )
     for span in report.forgotten:
         yield f"forgotten by QStash before it was archived: {_range(span)}"
 

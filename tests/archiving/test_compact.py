@@ -101,6 +101,17 @@ def test_what_was_replaced_long_ago_is_deleted(log: Log, tmp_path: Path):
         assert_same_rows(held(kept.store), server.listed())
 
 
+def test_readers_have_all_of_the_time_that_was_named(log: Log, tmp_path: Path):
+    """What was replaced 80 minutes ago is there for an hour and a half, though Delta counts whole hours."""
+    minute_ms = HOUR_MS // 60
+    before = ManualClock(SystemClock().now_ms() - 80 * minute_ms)
+    with LogServer(log) as server, keeping(server, tmp_path, files=before) as kept:
+        kept.sync(most=1_000)
+        compact(kept.store, kept.clock)
+        assert sum(one.deleted for one in compact(kept.store, kept.clock, keep_ms=90 * minute_ms)) == 0
+        assert sum(one.deleted for one in compact(kept.store, kept.clock, keep_ms=HOUR_MS)) > 0
+
+
 def test_a_commit_that_comes_in_between_is_not_lost(kept: Kept, monkeypatch: pytest.MonkeyPatch):
     """A sync that is done while files are merged comes first; the merge is done again on top of it."""
     advance, pending = kept.store.advance, [True]

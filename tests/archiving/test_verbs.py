@@ -129,6 +129,19 @@ def test_what_was_forgotten_long_ago_is_told_once(run: Run, served: LogServer, m
         assert run(*since).exit_code == 0, minutes
 
 
+@pytest.mark.parametrize("form", [(), ("--json",)], ids=["lines", "json"])
+def test_a_gap_is_told_though_the_dlq_cannot_be_listed(
+    run: Run, served: LogServer, monkeypatch: pytest.MonkeyPatch, form: tuple[str, ...]
+):
+    """The log is archived by then, and no later sync would tell what this one found."""
+    assert run("sync", "--since", "1h").exit_code == 0
+    monkeypatch.setattr("tests.logserver.dead.DeadLetters.page", lambda *_: {"messages": "none"})
+    found = run("sync", "--since", "30d", *form)
+    assert found.exit_code == 1
+    assert "no list in it" in found.stderr
+    assert '"dead_letters": null' in found.stdout if form else "forgotten by QStash before it was" in found.stdout
+
+
 def test_verify_adds_what_came_too_late(run: Run, served: LogServer, tmp_path: Path):
     """Entries that turned up after the syncs had looked: in their rows, in the report, and never twice."""
     served.face.log.visible_ms[1_000:1_500] = served.now_ms + 1
