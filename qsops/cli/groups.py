@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,7 +11,9 @@ from qsops.cli.context import session_of
 from qsops.cli.output import AsJson, Format, print_frame
 from qsops.cli.publish import header_pairs
 from qsops.errors import SettingsError
-from qsops.models import Endpoint
+
+if TYPE_CHECKING:
+    from qsops.models import Endpoint
 
 __all__ = ["app"]
 
@@ -122,6 +124,8 @@ def delete(ctx: typer.Context, name: Name, yes: Yes = False) -> None:
 
 
 def _endpoint(text: str) -> str | Endpoint:
+    from qsops.models import Endpoint
+
     if text.startswith(("http://", "https://")):
         return text
     name, sign, url = text.partition("=")

@@ -5,15 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from qsops.cli.context import session_of
 from qsops.cli.output import AsJson, Format, print_frame, watched
 from qsops.errors import Rejected, SettingsError
-from qsops.models import FlowControl, Receipt
-from qsops.wire.options.values import decode_flow_limits
+
+if TYPE_CHECKING:
+    from qsops.models import FlowControl, Receipt
 
 __all__ = [
     "Callback",
@@ -185,6 +186,8 @@ def flow_control(text: str | None) -> FlowControl | None:
     """
     if text is None:
         return None
+    from qsops.wire.options.values import decode_flow_limits
+
     key, _, limits = text.rpartition(":")
     try:
         return decode_flow_limits(key, limits)
