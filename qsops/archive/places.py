@@ -21,6 +21,7 @@ SETTING: Final = "QSOPS_ARCHIVE"
 _S3: Final = "s3://"
 #: Delta reads the first as an escaped character and the second as a slash, and so looks elsewhere than it has written.
 _MISREAD: Final = re.compile(r"%[0-9A-Fa-f]{2}|\\|[\x00-\x1f\x7f]")
+_ENDPOINT: Final = "AWS_ENDPOINT_URL"
 #: So that a store that is away is told of within half a minute, not after three.
 _PATIENCE: Final = {"connect_timeout": "5s", "timeout": "60s", "max_retries": "3", "retry_timeout": "20s"}
 
@@ -52,7 +53,7 @@ def place(path: str | Path | None, env: Mapping[str, str], root: Path) -> str:
 def store_at(address: str, env: Mapping[str, str]) -> DeltaStore:
     """The store at an address of :func:`place`; the ``AWS_…`` variables of ``env`` say how to reach a bucket.
 
-    :raises SettingsError: the packages for it are not installed.
+    :raises SettingsError: the packages for it are not installed, or the address of another store is no URL.
     """
     try:
         from qsops.archive.delta import DeltaStore
@@ -60,11 +61,22 @@ def store_at(address: str, env: Mapping[str, str]) -> DeltaStore:
         raise SettingsError(f"an archive needs the package {error.name}: pip install 'qsops[archive]'") from error
     options = {name: value for name, value in env.items() if name.startswith("AWS_") and value}
     if address.startswith(_S3):
-        options |= _PATIENCE
-        if options.get("AWS_ENDPOINT_URL", "").startswith("http://"):
-            options.setdefault("AWS_ALLOW_HTTP", "true")
+        options = _plain_http(options.get(_ENDPOINT)) | options | _PATIENCE
     # The files' names must be unlike those of any other process: never from a manual clock, or a seed.
     return DeltaStore(address, SystemClock(), options)
+
+
+def _plain_http(endpoint: str | None) -> dict[str, str]:
+    """What lets a store that is not Amazon's be reached without TLS, where its address says so."""
+    if endpoint is None:
+        return {}
+    try:
+        url = urlsplit(endpoint)
+    except ValueError:
+        url = urlsplit("")
+    if url.scheme not in ("http", "https") or not url.netloc:
+        raise SettingsError(f"{_ENDPOINT}: {_bare(endpoint)!r} is no URL: it needs http:// or https:// and a host")
+    return {"AWS_ALLOW_HTTP": "true"} if url.scheme == "http" else {}
 
 
 def _readable(address: str, what: str) -> str:

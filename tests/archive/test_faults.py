@@ -141,6 +141,13 @@ def test_unreachable_store(s3: Bucket) -> None:
     assert "AWS_ENDPOINT_URL" in str(told)
 
 
+@pytest.mark.parametrize("url", ["127.0.0.1:9000", "store.example", "ftp://store.example", "https://", "http://["])
+def test_an_endpoint_that_is_no_url(url: str) -> None:
+    """The setting is named at once: the store's own library would end in a panic, on several lines."""
+    with pytest.raises(SettingsError, match=r"AWS_ENDPOINT_URL: .* is no URL"):
+        store_at("s3://archives/archive", {"AWS_ENDPOINT_URL": url})
+
+
 def test_places(tmp_path: Path) -> None:
     """An archive lies where it is named, else where the setting says, else with the project."""
     assert place("some/where", {}, tmp_path) == str(Path("some/where").absolute())
