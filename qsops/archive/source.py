@@ -15,7 +15,8 @@ from qsops.archive.aside import raw_of
 from qsops.archive.spans import Span
 from qsops.client import Client
 from qsops.models import LogFilter
-from qsops.trace.columns import listed, quick_sheet_of, table_of
+from qsops.trace.columns import Sheet, listed, quick_sheet_of, table_of
+from qsops.trace.heads import head_filters
 from qsops.trace.listing import opened
 from qsops.trace.walking import Progress, walk
 from qsops.wire.http import Response, dated_ms
@@ -25,10 +26,6 @@ __all__ = ["LogSource", "Pulled", "Run", "Source", "TooMany"]
 
 Run = Callable[[Callable[[Progress], Coroutine[Any, Any, Any]]], Any]
 
-#: Ids travel in the query of a request, which has to stay short.
-_IDS_A_REQUEST: Final = 50
-#: A bound on what one window may cost; the messages beyond it keep their nulls.
-_HEADS_LIMIT: Final = 10_000
 #: A time in milliseconds must fit as microseconds.
 _LATEST_MS: Final = 9 * 10**15
 _SECOND_MS: Final = 1_000
@@ -92,7 +89,7 @@ class LogSource:
 
     def entries(self, span: Span, most: int | None) -> Pulled:
         which = LogFilter(from_ms=span[0], to_ms=span[1])
-        pages: list[_Page] = self._run(lambda told: walk(self._client, which, self._read, _Count(most, told)))
+        pages: list[Sheet] = self._run(lambda told: walk(self._client, which, self._read, _Count(most, told)))
         # The listing has the latest first.
         return Pulled(
             self._joined([_backwards(page.table) for page in reversed(pages)]),
@@ -101,9 +98,8 @@ class LogSource:
 
     def heads(self, message_ids: Sequence[str], before_ms: int) -> pa.Table:
         found: list[pa.Table] = []
-        for start in range(0, min(len(message_ids), _HEADS_LIMIT), _IDS_A_REQUEST):
-            which = LogFilter(message_ids=tuple(message_ids[start : start + _IDS_A_REQUEST]), to_ms=before_ms - 1)
-            pages: list[_Page] = self._run(partial(walk, self._client, which, self._read))
+        for which in head_filters(message_ids, before_ms):
+            pages: list[Sheet] = self._run(partial(walk, self._client, which, self._read))
             found += [_backwards(page.table) for page in reversed(pages)]
         return self._joined(found)
 
@@ -122,16 +118,16 @@ class LogSource:
         schema = pa.unify_schemas([frames.ENTRIES, frames.BODIES]) if self._bodies else frames.ENTRIES
         return pa.concat_tables([schema.empty_table(), *tables])
 
-    def _read(self, response: Response) -> _Page:
+    def _read(self, response: Response) -> Sheet:
         second_ms = dated_ms(response.headers)
         self._now_ms = None if second_ms is None else second_ms + _SECOND_MS - 1
         sheet = None if self._bodies else quick_sheet_of(response)
         if sheet is not None and _all_are_entries(sheet.table):
-            return _Page(sheet.table, sheet.cursor, ())
+            return sheet
         entries, cursor = listed(response)
         good = [entry for entry in entries if _is_entry(entry)]
         bad = () if len(good) == len(entries) else tuple(raw_of(one) for one in entries if not _is_entry(one))
-        return _Page(table_of(good, bodies=self._bodies), cursor, bad)
+        return Sheet(table_of(good, bodies=self._bodies), cursor, bad)
 
 
 class _Count:
@@ -147,22 +143,6 @@ class _Count:
         if self._most is not None and self._seen > self._most:
             raise TooMany
         self._progress(count)
-
-
-@dataclass(frozen=True, slots=True)
-class _Page:
-    table: pa.Table
-    cursor: str | None
-    malformed: tuple[str, ...]
-
-    @property
-    def count(self) -> int:
-        return int(self.table.num_rows)
-
-    @property
-    def ends_ms(self) -> tuple[int, int]:
-        ends = pc.min_max(self.table["time"].cast(pa.int64()))
-        return ends["min"].as_py() // 1000, ends["max"].as_py() // 1000
 
 
 def _is_entry(entry: Any) -> bool:

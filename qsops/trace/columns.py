@@ -66,10 +66,14 @@ _labels_of: Final = msgspec.json.Decoder(list[str] | None).decode
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A page of the log as a table of :data:`qsops.frames.ENTRIES`, in the listing's order; no cursor at its end."""
+    """A page of the log as a table of :data:`qsops.frames.ENTRIES`, in the listing's order; no cursor at its end.
+
+    ``malformed`` is the JSON of what is no entry, where somebody has told them apart.
+    """
 
     table: pa.Table
     cursor: str | None
+    malformed: tuple[str, ...] = ()
 
     @property
     def count(self) -> int:

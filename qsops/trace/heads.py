@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import pyarrow as pa
@@ -13,7 +13,7 @@ from qsops.models import LogFilter, State
 from qsops.trace.pulling import pull_tables
 from qsops.trace.walking import Progress
 
-__all__ = ["headless", "pull_with_heads"]
+__all__ = ["head_filters", "headless", "pull_with_heads"]
 
 #: Ids travel in the query of a request, which has to stay short.
 _IDS_A_REQUEST: Final = 50
@@ -40,9 +40,14 @@ async def pull_with_heads(client: Client, which: LogFilter, *, progress: Progres
     tables = await pull_tables(client, which, progress=progress)
     if which.from_ms is None:
         return tables
-    ids = [message_id for message_id in headless(tables) if message_id][:_HEADS_LIMIT]
+    ids = [message_id for message_id in headless(tables) if message_id]
     heads: list[pa.Table] = []
-    for start in range(0, len(ids), _IDS_A_REQUEST):
-        asked = LogFilter(message_ids=tuple(ids[start : start + _IDS_A_REQUEST]), to_ms=which.from_ms - 1)
+    for asked in head_filters(ids, which.from_ms):
         heads += await pull_tables(client, asked, progress=progress)
     return heads + tables
+
+
+def head_filters(message_ids: Sequence[str], before_ms: int) -> Iterator[LogFilter]:
+    """What to ask for, to have what came before a time to these messages, of 10,000 at the most."""
+    for start in range(0, min(len(message_ids), _HEADS_LIMIT), _IDS_A_REQUEST):
+        yield LogFilter(message_ids=tuple(message_ids[start : start + _IDS_A_REQUEST]), to_ms=before_ms - 1)
