@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from itertools import pairwise
 from typing import Any, Final, Self
 
 import numpy as np
@@ -118,24 +119,30 @@ def past_of(attempts: Any, messages: Any, waits_ms: tuple[int, ...] | None = Non
     if tried.empty:
         raise SettingsError("what-if: there is no finished attempt in that range; widen it, or sync the archive first")
     found = read_messages(messages)
-    whole = len(found)
-    url_of = tried.drop_duplicates("message_id").set_index("message_id")["url"]
-    found = found[found["message_id"].isin(url_of.index)].assign(
-        url=lambda frame: frame["message_id"].map(url_of).to_numpy()
-    )
-    tried = tried[tried["message_id"].isin(found["message_id"])]
-    grouped = {str(url): group for url, group in tried.groupby(tried["message_id"].map(url_of))}
-    records = tuple(
-        _record(str(url), grouped[str(url)], group, waits_ms) for url, group in found.groupby("url", sort=True)
-    )
+    # Both are in the order of ids: from here on the place among messages stands for the id, since texts are slow.
+    place = pd.Index(found["message_id"]).get_indexer(pd.Index(tried["message_id"]))
+    tried, place = tried[place >= 0], place[place >= 0]
+    here, first = np.unique(place, return_index=True)
+    codes, urls = pd.factorize(tried["url"].iloc[first], sort=True)
+    of_message = np.full(len(found), -1)
+    of_message[here] = codes
+    parts = zip(_split(tried, of_message[place], len(urls)), _split(found, of_message, len(urls)), strict=True)
+    records = tuple(_record(str(url), *part, waits_ms) for url, part in zip(urls, parts, strict=True))
     past = Past(
         records,
-        left_out=whole - sum(int(one.counted.sum()) for one in records),
-        queued=int(found["queue"].notna().sum()),
+        left_out=len(found) - sum(int(one.counted.sum()) for one in records),
+        queued=int(found["queue"].iloc[here].notna().sum()),
     )
     if past.messages == 0:
         raise SettingsError("what-if: no message in that range has both its beginning and its end there; widen it")
     return past
+
+
+def _split(frame: pd.DataFrame, codes: Array, count: int) -> list[pd.DataFrame]:
+    """The rows of each code from 0 to ``count - 1``, in their order."""
+    order = np.argsort(codes, kind="stable")
+    ends = np.searchsorted(codes[order], np.arange(count + 1))
+    return [frame.iloc[order[low:high]] for low, high in pairwise(ends)]
 
 
 def _record(url: str, tried: pd.DataFrame, found: pd.DataFrame, waits_ms: tuple[int, ...] | None) -> Record:
@@ -187,8 +194,8 @@ def _asked_ms(wait_ms: Array, retried: Array, failed: Array, waits_ms: tuple[int
         here = (retried == number) & ~np.isnan(wait_ms)
         if not here.any():
             continue
-        told = waits_ms is not None and number < len(waits_ms)
-        usual_ms = waits_ms[number] if waits_ms is not None and told else _most_frequent(wait_ms[here])
+        planned = () if waits_ms is None else waits_ms
+        usual_ms = planned[number] if number < len(planned) else _most_frequent(wait_ms[here])
         other = here & failed & ~same(wait_ms, usual_ms)
         asked[other] = wait_ms[other]
     return asked
@@ -218,6 +225,5 @@ def _most_frequent(wait_ms: Array) -> float:
     """The middle of the fullest cell; cells are a second wide, or 5 % of longer waits."""
     seconds = np.maximum(wait_ms, 0) / 1_000
     cells = np.round(np.where(seconds < 20, seconds, 20 + np.log(np.maximum(seconds, 20) / 20) / np.log(1.05)))
-    values, inverse, counts = np.unique(cells, return_inverse=True, return_counts=True)
-    del values
+    _, inverse, counts = np.unique(cells, return_inverse=True, return_counts=True)
     return float(np.median(wait_ms[inverse == counts.argmax()]))
