@@ -12,6 +12,7 @@ import pytest
 from qsops.archive.source import LogSource, TooMany
 from qsops.client import Client
 from qsops.clock import EPOCH_MS, ManualClock, SeededIds
+from qsops.errors import Corrupt
 from qsops.models import Headers
 from qsops.wire.http import Request, Response
 from qsops.wire.query import Parameters
@@ -25,6 +26,8 @@ class Pages:
     page: int = 1_000
     asked: list[str] = field(default_factory=list)
     headers: Headers = ()
+    #: What the last page has beside its entries.
+    more: dict[str, str] = field(default_factory=dict)
 
     async def send(self, request: Request) -> Response:
         self.asked.append(request.query)
@@ -32,8 +35,9 @@ class Pages:
         asked = Parameters(request.query)
         since, until = int(asked.text("fromDate") or 0), int(asked.text("toDate") or 10**18)
         listed = [entry for entry in self.entries if since <= _time_ms(entry, since) <= until]
-        start = int(asked.text("cursor") or 0)
-        more = {"cursor": str(start + self.page)} if start + self.page < len(listed) else {}
+        cursor = asked.text("cursor") or "0"
+        start = int(cursor) if cursor.isdigit() else 0
+        more = {"cursor": str(start + self.page)} if start + self.page < len(listed) else self.more
         # Not every JSON is UTF-8: half of a surrogate pair is written as an escape.
         return Response(200, self.headers, json.dumps({"events": listed[start : start + self.page], **more}).encode())
 
@@ -129,3 +133,20 @@ def test_heads_are_asked_by_many_ids() -> None:
     _source(pages).heads([f"msg_{number}" for number in range(10_100)], EPOCH_MS)
     assert len(pages.asked) == 200
     assert all(f"toDate={EPOCH_MS - 1}" in query for query in pages.asked)
+
+
+@pytest.mark.parametrize("entries", [[_entry(0)], []], ids=["of entries", "of nothing"])
+def test_a_cursor_that_comes_twice(entries: list[dict[str, Any]]) -> None:
+    """A listing that leads in a circle is an error, whether or not its pages have anything in them."""
+    pages = Pages(entries)
+    pages.more = {"cursor": "same"}
+    with pytest.raises(Corrupt, match="'same' came twice"):
+        _source(pages).entries((EPOCH_MS, EPOCH_MS + 10), None)
+    assert len(pages.asked) == 2
+
+
+def test_more_pages_than_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A listing that has no end is given up."""
+    monkeypatch.setattr("qsops.trace.listing._PAGE_LIMIT", 5)
+    with pytest.raises(Corrupt, match="more than 5 pages: name a shorter range"):
+        _source(Pages([_entry(number) for number in range(6)], page=1)).entries((EPOCH_MS, EPOCH_MS + 10), None)
