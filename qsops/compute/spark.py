@@ -19,6 +19,8 @@ _SETTINGS: Final = {
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
+    # What stops it from starting is told in one line, and not by the traces of Java as well.
+    "spark.log.level": "OFF",
 }
 #: What a driver that does the work itself needs: 200 partitions are for clusters.
 _LOCAL: Final = {
@@ -48,6 +50,7 @@ def spark_connection(master: str) -> Any:
 
 
 def _session(master: str) -> Any:
+    from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
 
@@ -60,7 +63,16 @@ def _session(master: str) -> Any:
         builder = builder.config(name, value)
     try:
         session = builder.getOrCreate()
-    except (PySparkException, OSError, RuntimeError) as error:
-        raise SettingsError(f"QSOPS_SPARK_MASTER: {master!r} gives no session: {error}") from error
+    except (PySparkException, Py4JError, OSError, RuntimeError) as error:
+        raise SettingsError(
+            f"QSOPS_SPARK_MASTER: {master!r} gives no session, see that it is one and can be reached: {_told(error)}"
+        ) from error
     session.sparkContext.setLogLevel("ERROR")
     return session
+
+
+def _told(error: Exception) -> str:
+    """The first line of what Python or Java has to say."""
+    # The text of the Python side holds the whole trace of the Java side.
+    said = str(getattr(error, "java_exception", error)).strip()
+    return said.splitlines()[0] if said else type(error).__name__

@@ -9,6 +9,7 @@ import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from py4j.protocol import Py4JJavaError
 
 from qsops.compute import Choice, answer, beside, choice, duckdb_connection, open_files, strangers
 from qsops.compute.spark import spark_connection
@@ -49,6 +50,30 @@ def test_spark_without_pyspark_says_what_to_install(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(SettingsError, match=r"pip install 'qsops\[spark\]'"):
         spark_connection("local[1]")
+
+
+class _OfJava:
+    """An exception of the other side, as Py4J hands it over."""
+
+    _target_id = "o1"
+
+    def __str__(self) -> str:
+        return "org.apache.spark.SparkException: Could not parse Master URL: 'local[x]'"
+
+
+@pytest.mark.parametrize("fault", [Py4JJavaError("at o1", _OfJava()), RuntimeError("no gateway\n\tat java.base")])
+def test_a_master_that_cannot_be_is_one_line(monkeypatch: pytest.MonkeyPatch, fault: Exception):
+    """With the setting, its value and what was said, whichever side says it; and never a trace of Java."""
+
+    def start(_: object) -> None:
+        raise fault
+
+    monkeypatch.setattr("pyspark.sql.SparkSession.Builder.getOrCreate", start)
+    monkeypatch.setattr("shutil.which", lambda _: "/usr/bin/java")
+    with pytest.raises(SettingsError, match=r"QSOPS_SPARK_MASTER: 'local\[x\]' gives no session") as told:
+        spark_connection("local[x]")
+    assert str(told.value).endswith(("Could not parse Master URL: 'local[x]'", "no gateway"))
+    assert "\n" not in str(told.value)
 
 
 def test_a_connection_is_opened_once_for_each_thread():
