@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from qsops.whatif import Policy, Result, Suggestion
 
 __all__ = ["whatif"]
+
+#: What only a search takes, and what it settles by itself.
+_OF_SEARCH: Final = ("most_retries", "within", "delivered")
+_SEARCHED: Final = ("retries", "delay", "plan")
 
 Retries = Annotated[int, typer.Option("--retries", metavar="N", help="Retries beside the first attempt.")]
 Delay = Annotated[
@@ -31,6 +35,10 @@ PlanName = Annotated[str, typer.Option("--plan", metavar="PLAN", help="Whose pri
 Suggest = Annotated[bool, typer.Option("--suggest", help="Look for the policy that delivers as much at least load.")]
 Most = Annotated[int | None, typer.Option("--most-retries", metavar="N", help="With --suggest: none with more.")]
 Within = Annotated[str | None, typer.Option("--within", metavar="SPAN", help="With --suggest: p95 time to deliver.")]
+Delivered = Annotated[
+    float | None,
+    typer.Option("--delivered", metavar="PCT", help="With --suggest: the share to deliver; default: the recorded one."),
+]
 Draws = Annotated[int | None, typer.Option("--draws", metavar="N", help="Histories that are drawn.")]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", help="The same seed gives the same figures.")]
 
@@ -47,6 +55,7 @@ def whatif(
     suggest: Suggest = False,
     most_retries: Most = None,
     within: Within = None,
+    delivered: Delivered = None,
     plan: PlanName = "payg",
     draws: Draws = None,
     seed: Seed = 0,
@@ -69,8 +78,7 @@ def whatif(
       qsops whatif --archive archive --suggest --most-retries 5
     """
     checked(chart)
-    if not suggest and (most_retries is not None or within is not None):
-        raise SettingsError("--most-retries and --within bound a search: add --suggest")
+    _heard(ctx, suggest)
     from qsops import whatif as room
 
     policy = room.Policy(
@@ -84,19 +92,36 @@ def whatif(
     )
     options: dict[str, Any] = {"seed": seed} | ({} if draws is None else {"draws": draws})
     with past(ctx, since, until, archive, url=url, label=label) as seen:
-        options["published"] = _published(ctx, seen, since, until, archive, url, label)
+        options["published"], notes = _published(ctx, seen, since, until, archive, url, label)
         if suggest:
             within_s = None if within is None else _seconds("--within", within)
-            bounds: dict[str, Any] = {"most_retries": most_retries, "within_s": within_s}
+            bounds: dict[str, Any] = {"most_retries": most_retries, "within_s": within_s, "delivered_pct": delivered}
             found = room.suggest(seen.attempts, seen.messages, like=policy, **bounds, **options)
         else:
             result = room.whatif(seen.attempts, seen.messages, policy, plan=plan, **options)
     if suggest:
         draw("suggestion", found.frame, chart)
-        _print_suggestion(found, json, within)
+        _print_suggestion(found, (*found.notes, *notes), json, within)
     else:
         draw("whatif", result.summary, chart)
-        _print_result(result, json)
+        _print_result(result, (*result.notes, *notes), json)
+
+
+def _heard(ctx: typer.Context, suggest: bool) -> None:
+    """Refuse what would be passed over in silence.
+
+    :raises SettingsError: naming the options.
+    """
+    sources = {name: ctx.get_parameter_source(name) for name in ctx.params}
+    given = {name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"}
+    useless = [name for name in (_SEARCHED if suggest else _OF_SEARCH) if name in given]
+    named = ", ".join("--" + name.replace("_", "-") for name in useless)
+    if useless and suggest:
+        raise SettingsError(f"{named}: --suggest tries retries and delays of its own and tells no cost; leave it out")
+    if useless:
+        raise SettingsError(f"{named}: this bounds a search; add --suggest")
+    if "period" in given and "rate" not in given:
+        raise SettingsError("--period: it is that of --rate; add --rate")
 
 
 def _published(
@@ -107,17 +132,26 @@ def _published(
     archive: str | None,
     url: list[str] | None,
     label: list[str] | None,
-) -> Policy | None:
-    """The policy that the messages were published with, from their first log entries."""
-    from qsops.whatif import published_policy
+) -> tuple[Policy | None, tuple[str, ...]]:
+    """The policy that the messages were published with, from their first log entries; and what is to be known of it."""
+    from qsops.whatif import published_otherwise, published_policy
 
     if archive is not None:
         from qsops.archive import open_archive
 
         # Of those that are replayed: others may have been published with another one.
-        return published_policy(open_archive(archive).logs().semi_join(seen.messages, "message_id"))
-    with session_of(ctx) as session:
-        return published_policy(session.logs(since, until, state="CREATED", url=url or None, label=label or None))
+        logs = open_archive(archive).logs().semi_join(seen.messages, "message_id")
+    else:
+        with session_of(ctx) as session:
+            logs = session.logs(since, until, state="CREATED", url=url or None, label=label or None)
+    policy = published_policy(logs)
+    others = 0 if policy is None else published_otherwise(logs, policy)
+    if not others:
+        return policy, ()
+    return policy, (
+        f"{others} messages were published with another policy than most ({policy}), as callbacks are: their waits are "
+        "taken for waits that were asked for; leave them out by --url or --label",
+    )
 
 
 def _seconds(option: str, text: str) -> float:
@@ -126,27 +160,30 @@ def _seconds(option: str, text: str) -> float:
     return span_ms(option, text) / 1_000
 
 
-def _print_result(result: Result, json: bool) -> None:
+def _print_result(result: Result, notes: tuple[str, ...], json: bool) -> None:
     if json:
         frames = {name: getattr(result, name) for name in ("summary", "destinations", "outages")}
         rows = {name: _records(frame) for name, frame in frames.items()}
-        print_json({"policy": str(result.policy), "messages": result.messages, **rows, "notes": result.notes})
+        print_json({"policy": str(result.policy), "messages": result.messages, **rows, "notes": notes})
         return
     print_frame(result.summary, Format.table)
-    for note in (str(result), *result.notes):
+    for note in (str(result), *notes):
         typer.echo(note, err=True)
 
 
-def _print_suggestion(found: Suggestion, json: bool, within: str | None) -> None:
+def _print_suggestion(found: Suggestion, notes: tuple[str, ...], json: bool, within: str | None) -> None:
     """Print what was tried; a table has the Pareto front alone.
 
     :raises QsopsError: nothing that was tried delivers as much.
     """
     if json:
         suggested = None if found.policy is None else str(found.policy)
-        print_json({"suggested": suggested, "at_least_pct": found.at_least_pct, "policies": _records(found.frame)})
+        told = {"suggested": suggested, "at_least_pct": found.at_least_pct}
+        print_json({**told, "policies": _records(found.frame), "notes": notes})
     else:
         print_frame(found.frame[found.frame["pareto"] | found.frame["suggested"]], Format.table)
+        for note in notes:
+            typer.echo(note, err=True)
     if found.policy is None:
         share = f"none of {len(found.frame)} policies surely delivers {found.at_least_pct:g} %"
         raise QsopsError(share if within is None else f"{share} with a p95 time to deliver of at most {within}")

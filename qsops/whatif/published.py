@@ -8,7 +8,7 @@ from qsops.errors import SettingsError
 from qsops.whatif.columns import read_policies
 from qsops.whatif.policy import RETRIES_LIMIT, Policy
 
-__all__ = ["published_policy"]
+__all__ = ["published_otherwise", "published_policy"]
 
 
 def published_policy(logs: Any) -> Policy | None:
@@ -28,3 +28,13 @@ def published_policy(logs: Any) -> Policy | None:
         return Policy(min(int(most["max_retries"]), RETRIES_LIMIT), delay if isinstance(delay, str) and delay else None)
     except SettingsError:
         return None
+
+
+def published_otherwise(logs: Any, policy: Policy) -> int:
+    """How many messages of a log say that they were published with other retries or waits than ``policy``."""
+    found = read_policies(logs)
+    found = found[found["max_retries"].notna()]
+    alike = (found["max_retries"].clip(upper=RETRIES_LIMIT) == policy.retries) & (
+        found["retry_delay_expression"].fillna("") == (policy.retry_delay or "")
+    )
+    return int(found.loc[~alike, "messages"].sum())

@@ -13,9 +13,9 @@ from qsops.plans import DAY_MS, READINGS, Plan, plan_named
 from qsops.whatif.columns import Array
 from qsops.whatif.intervals import interval
 from qsops.whatif.measures import QUANTITIES, measured
+from qsops.whatif.notes import of_parts, of_past, of_timeouts
 from qsops.whatif.outages import outage_frame
 from qsops.whatif.policy import Policy
-from qsops.whatif.record import Kind
 from qsops.whatif.replay import Replayed
 from qsops.whatif.simulation import DRAWS, Histories
 
@@ -75,9 +75,9 @@ def whatif(
 
 def compared(histories: Histories, policy: Policy, plan: Plan) -> Result:
     """What ``policy`` comes to over ``histories``, beside the record."""
-    seen = histories.cut_off(policy.timeout_s)
+    past, seen = histories.past, histories.cut_off(policy.timeout_s)
     was, would = histories.recorded(), seen.replayed(policy)
-    days = (histories.past.to_ms - histories.past.from_ms) / DAY_MS
+    days = (past.to_ms - past.from_ms) / DAY_MS
     summary = _rows(
         _with_bill(histories.as_recorded(), histories, plan, days),
         _with_bill(measured(would, seen.recoveries, seen.draws), histories, plan, days),
@@ -86,12 +86,12 @@ def compared(histories: Histories, policy: Policy, plan: Plan) -> Result:
         policy,
         histories.draws,
         histories.seed,
-        histories.past.messages,
+        past.messages,
         plan.name,
         summary,
         _destinations(histories, seen, was, would),
         outage_frame(histories),
-        _notes(histories, policy, would),
+        (*of_past(past), *of_timeouts(past, policy.timeout_s), *of_parts(past, would)),
     )
 
 
@@ -124,26 +124,3 @@ def _destinations(
             row |= {f"{name}_low": low, name: median, f"{name}_high": high}
         rows.append(row)
     return pd.DataFrame(rows).round(_DIGITS).sort_values("url", ignore_index=True)
-
-
-def _notes(histories: Histories, policy: Policy, would: Sequence[Replayed]) -> tuple[str, ...]:
-    past = histories.past
-    notes = []
-    if past.left_out:
-        notes.append(f"{past.left_out} messages are left out: their beginning or their end is not in the record")
-    if past.queued:
-        notes.append(
-            f"{past.queued} messages went through queues: that a retry holds up those behind it is not replayed"
-        )
-    longest_ms = max(
-        (float(one.duration_ms[one.kind == Kind.HANG].max(initial=0)) for one in past.records), default=0.0
-    )
-    if policy.timeout_s is not None and 0 < longest_ms < 1_000 * policy.timeout_s - 1_000:
-        notes.append(
-            f"the record's timeouts end after {longest_ms / 1_000:g} s: it cannot tell whether an answer would come "
-            f"within {policy.timeout_s:g} s, and none is taken to"
-        )
-    sampled = [one.url for one, drawn in zip(past.records, would, strict=True) if drawn.weight > 1]
-    if sampled:
-        notes.append(f"of {', '.join(sampled)} an even part of the messages is replayed, and counts for all")
-    return tuple(notes)

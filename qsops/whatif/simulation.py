@@ -45,10 +45,13 @@ class Histories:
         ``published`` is the policy of the record, by which waits are told that the destination asked for; else the
         most frequent waits are taken for it.
 
-        :raises SettingsError: too few or too many draws, no attempts, or no message that can be replayed.
+        :raises SettingsError: too few or too many draws, a negative seed, no attempts, or no message that
+            can be replayed.
         """
         if not 1 <= draws <= DRAWS_LIMIT:
             raise SettingsError(f"draws: {draws} is not from 1 to {DRAWS_LIMIT}")
+        if seed < 0:
+            raise SettingsError(f"seed: {seed} is below 0")
         past = past_of(attempts, messages, published.waits_ms if published else None)
         return cls._drawn(past, draws, seed)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ import pandas as pd
 from qsops.errors import SettingsError
 from qsops.whatif.columns import Array
 from qsops.whatif.intervals import interval
+from qsops.whatif.notes import of_past, of_timeouts
 from qsops.whatif.policy import Policy
 from qsops.whatif.simulation import Histories
 
@@ -48,12 +49,14 @@ class Suggestion:
     ``frame``: a row per policy, by load. ``delivered_pct`` is the mean over draws, ``delivered_low`` the lower end of
     its 90 % interval, ``as_much_pct`` the share of draws in which it delivers at least ``at_least_pct``. Means are also
     ``time_p95_s``, ``attempts`` and ``peak_per_minute``. ``pareto``: no other policy is at least as good in share,
-    attempts and peak (in whole numbers, as for the suggestion), and better in one.
+    attempts and peak (in whole numbers, as for the suggestion), and better in one. ``notes`` say in sentences what
+    could not be replayed, and where there is nothing to choose by.
     """
 
     policy: Policy | None
     at_least_pct: float
     frame: pd.DataFrame
+    notes: tuple[str, ...]
 
 
 def space(like: Policy, *, most_retries: int | None = None) -> list[Policy]:
@@ -110,7 +113,15 @@ def suggest(
     best = int(good.to_numpy().argmax()) if good.any() else None
     frame["suggested"] = frame.index == best if best is not None else False
     chosen = None if best is None else tried[int(frame["tried"].iloc[best])]
-    return Suggestion(chosen, round(wanted, 3), frame[COLUMNS])
+    return Suggestion(chosen, round(wanted, 3), frame[COLUMNS], tuple(_notes(histories, tried, wanted)))
+
+
+def _notes(histories: Histories, tried: Sequence[Policy], wanted: float) -> Iterable[str]:
+    yield from of_past(histories.past)
+    for timeout_s in dict.fromkeys(policy.timeout_s for policy in tried):
+        yield from of_timeouts(histories.past, timeout_s)
+    if wanted == 0:
+        yield "no message was delivered: every policy delivers as much; name the share that is wanted"
 
 
 def _row(policy: Policy, found: dict[str, Array], wanted: float) -> dict[str, Any]:

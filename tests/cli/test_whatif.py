@@ -59,6 +59,10 @@ def test_the_published_policy_is_that_of_the_replayed_messages(run: Run, project
     for which in (("--label", "few"), ("--url", URL)):
         for row in json.loads(run(*chosen, *which).stdout)["summary"]:
             assert row["low"] == row["high"] == row["recorded"]
+    # All together some are replayed by waits that were never theirs, and that is said.
+    mixed = run("whatif", "--archive", "mixed", "--draws", "2")
+    assert "1 messages were published with another policy than most (5 retries, 900000)" in mixed.stderr
+    assert "another policy" not in run("whatif", "--archive", "mixed", "--draws", "2", "--label", "few").stderr
     # None of their waits was asked for by the destination: another policy need not keep to them.
     other = run("whatif", "--archive", "mixed", "--draws", "20", "--json", "--delay", "1000", "--label", "few").stdout
     recovered = next(row for row in json.loads(other)["summary"] if row["quantity"] == "recovered_p50_s")
@@ -72,6 +76,8 @@ def test_a_policy_is_suggested(run: Run, archive: str, project: Path):
     assert done.exit_code == 0, done.output
     assert "suggested: " in done.stderr
     assert (project / "front.png").read_bytes().startswith(b"\x89PNG")
+    most = json.loads(run(*arguments, "--delivered", "40", "--json").stdout)
+    assert (most["at_least_pct"], most["notes"]) == (40, [])
     hurried = run(*arguments, "--most-retries", "1", "--within", "0s")
     assert hurried.exit_code == 1
     assert re.search(
@@ -86,7 +92,13 @@ BAD = [
     (("--timeout", "soon"), "--timeout: "),
     (("--draws", "0"), "draws: 0 is not from 1 to 1000"),
     (("--plan", "gold"), "plan: there is none named 'gold'"),
-    (("--within", "5m"), "--most-retries and --within bound a search: add --suggest"),
+    (("--within", "5m", "--most-retries", "2"), "--most-retries, --within: this bounds a search; add --suggest"),
+    (("--delivered", "99"), "--delivered: this bounds a search; add --suggest"),
+    (("--suggest", "--retries", "9"), "--retries: --suggest tries retries and delays of its own"),
+    (("--suggest", "--plan", "free"), "--plan: --suggest tries retries and delays of its own and tells no cost"),
+    (("--suggest", "--delivered", "101"), "delivered_pct: 101 is not from 0 to 100"),
+    (("--period", "1m"), "--period: it is that of --rate; add --rate"),
+    (("--seed", "-1"), "seed: -1 is below 0"),
     (("--until", "2025-01-01"), "what-if: there is no finished attempt in that range"),
     (("--chart", "whatif.pdf"), "--chart: 'whatif.pdf' ends in '.pdf'"),
 ]

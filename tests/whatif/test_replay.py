@@ -9,7 +9,7 @@ from qsops import frames
 from qsops.clock import EPOCH_MS
 from qsops.errors import SettingsError
 from qsops.fold.portable import portable_attempts, portable_messages
-from qsops.whatif import Histories, Policy, Result, published_policy, whatif
+from qsops.whatif import Histories, Policy, Result, published_otherwise, published_policy, whatif
 from qsops.whatif.gate import replay_gated
 from tests.whatif.incidents import truth
 from tests.whatif.world import Run, Trouble, World, poisson, run
@@ -119,6 +119,17 @@ def test_the_policy_of_a_log_is_read_from_it(past: Run):
     assert published_policy(past.logs) == replace(PUBLISHED, timeout_s=None)
     assert published_policy(ibis.memtable(_arrow(past.logs, frames.LOGS))) == published_policy(past.logs)
     assert published_policy(past.logs.iloc[:0]) is None
+
+
+def test_messages_of_another_policy_are_counted(past: Run):
+    """Those of other retries and those of other waits; those that do not say are not."""
+    logs = past.logs.copy()
+    created = logs.index[logs["state"] == "CREATED"]
+    assert published_otherwise(logs, PUBLISHED) == 0
+    logs.loc[created[:2], "max_retries"] = 5
+    logs.loc[created[2:5], "retry_delay_expression"] = None
+    logs.loc[created[5:6], "max_retries"] = None
+    assert published_otherwise(logs, PUBLISHED) == 5
 
 
 @pytest.mark.parametrize(

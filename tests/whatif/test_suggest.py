@@ -61,6 +61,19 @@ def test_more_is_suggested_where_more_is_asked(past: Run):
     assert not hurried.frame["suggested"].any()
 
 
+def test_a_suggestion_says_what_it_rests_on(past: Run):
+    """Messages that could not be replayed, and that there was nothing to choose by, are told beside the policy."""
+    assert suggest(past.attempts, past.messages, draws=5).notes == ()
+    (told,) = suggest(past.attempts.iloc[3:-3], past.messages, draws=5).notes
+    assert "messages are left out" in told
+    calm = past.messages[past.messages["attempts"] == 1]
+    (told,) = suggest(past.attempts[past.attempts["message_id"].isin(calm["message_id"])], calm, draws=5).notes
+    assert "no attempt of the record failed" in told
+    lost = past.messages[past.messages["state"] == "FAILED"]
+    (told,) = suggest(past.attempts[past.attempts["message_id"].isin(lost["message_id"])], lost, draws=5).notes
+    assert "no message was delivered" in told
+
+
 def test_the_space_is_bounded():
     """What is tried is documented and has an end; no policy beyond what the plan lets retry."""
     assert len(space(Policy())) == 50
