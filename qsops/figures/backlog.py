@@ -7,6 +7,7 @@ from typing import Final
 import altair
 import pandas as pd
 
+from qsops.figures.counts import count_axis
 from qsops.figures.renderer import BLUE, GOLD, themed
 from qsops.figures.times import iso, time_of
 
@@ -31,15 +32,14 @@ def backlog(frame: pd.DataFrame) -> altair.Chart:
         at=iso(long["at"]),
     )
     domain, colours = list(_NAMES.values()), list(_SERIES.values())
+    tops = peaks["waiting"] + peaks["in_flight"]
     title = altair.Title("Backlog", subtitle="messages that were accepted and not finished, UTC")
     chart: altair.Chart = (
         altair.Chart(long, title=title)
         .mark_area(interpolate="step-after", opacity=0.9)
         .encode(
             x=time_of("at", "time (UTC)", frame["at"]),
-            y=altair.Y(
-                "messages:Q", title="messages", stack=True, axis=altair.Axis(format="~s", tickMinStep=1, tickCount=5)
-            ),
+            y=altair.Y("messages:Q", title="messages", stack=True, axis=count_axis(tops, form="~s", ticks=5)),
             color=altair.Color("part:N", scale=altair.Scale(domain=domain, range=colours)),
             order="order:Q",
             tooltip=["at:T", "part:N", "messages:Q"],

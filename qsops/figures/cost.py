@@ -15,6 +15,8 @@ __all__ = ["cost"]
 _BARS_PX: Final = 400
 _STEP_PX: Final = 30
 _FITS: Final = {"retries are free": SKY, "each attempt is billed": BLUE, "would refuse messages": PALE}
+# Below a thousand the amount itself: of an SI prefix, "50m" would be taken for fifty million.
+_DOLLARS: Final = altair.Axis(labelExpr="format(datum.value, datum.value < 1000 ? '~f' : '~s')", tickCount=5)
 _READINGS: Final = {"messages": "retries are free", "attempts": "each attempt is billed"}
 
 
@@ -33,7 +35,7 @@ def cost(frame: pd.DataFrame) -> altair.LayerChart:
     y = altair.Y("row:N", title=None, sort=rows, axis=axis)
     scale = altair.Scale(domain=list(_FITS), range=list(_FITS.values()))
     base = altair.Chart(data).encode(y=y)
-    x = altair.X("usd:Q", title="US dollars", axis=altair.Axis(format="~s", tickCount=5))
+    x = altair.X("usd:Q", title="US dollars", axis=_DOLLARS)
     bars = base.mark_bar(height=16).encode(
         x=x, color=altair.Color("fits:N", scale=scale), tooltip=["row:N", "usd:Q", "low:Q", "high:Q"]
     )

@@ -23,15 +23,17 @@ _ROWS_LIMIT: Final = 15
 _BARS_PX: Final = 440
 _STEP_PX: Final = 34
 _SIZES: Final = (40, 110, 200)
-_SECONDS = altair.Axis(labelExpr="format(datum.value, datum.value < 1 ? '~g' : ',d')", tickCount=5)
+_LABELS = "format(datum.value, datum.value < 1 ? '~g' : ',d')"
+_SECONDS = altair.Axis(labelExpr=_LABELS, tickCount=5)
+_SIDE_BY_SIDE = altair.Axis(labelExpr=_LABELS, tickCount=5, labelSeparation=8)
 
 
 def latency(frame: pd.DataFrame) -> altair.Chart:
     """The time to deliver by time of creation, from the frame of :func:`qsops.analysis.latency`, or of attempts.
 
     Without a time among its columns there is a row of points for each value of its key; one by both has to be parted
-    into its values before. Seconds on a logarithmic axis, since retries stretch over five
-    orders of magnitude; 1 ms stands for anything less.
+    into its values before. Seconds on a logarithmic axis, since retries stretch over five orders of magnitude; 1 ms
+    stands for anything less.
     """
     time = next((name for name in _MEASURED if name in frame), None)
     return _by_key(frame) if time is None else _over_time(frame, time)
@@ -79,7 +81,7 @@ def _by_key(frame: pd.DataFrame) -> altair.Chart:
         .encode(
             size=size,
             y=altair.Y("row:N", title=None, sort=shown["row"].tolist(), axis=names),
-            x=altair.X("seconds:Q", title=axis, scale=altair.Scale(type="log"), axis=_SECONDS),
+            x=altair.X("seconds:Q", title=axis, scale=altair.Scale(type="log"), axis=_SIDE_BY_SIDE),
             color=altair.Color("series:N", scale=altair.Scale(domain=list(labels), range=list(colours))),
             tooltip=["row:N", "series:N", altair.Tooltip("seconds:Q", format=",.3~f")],
         )

@@ -7,6 +7,7 @@ from typing import Final
 import altair
 import pandas as pd
 
+from qsops.figures.counts import count_axis
 from qsops.figures.renderer import BLUE, GREY, ORANGE, PALE, themed
 from qsops.figures.times import iso, time_of
 
@@ -33,7 +34,6 @@ _ENDED: Final = {
 _COLOUR: Final = altair.Color(
     "outcome:N", scale=altair.Scale(domain=[name for name, _ in _SERIES], range=[colour for _, colour in _SERIES])
 )
-_COUNT: Final = altair.Axis(format="d", tickMinStep=1, tickCount=6)
 
 
 def outcomes(frame: pd.DataFrame) -> altair.Chart:
@@ -58,7 +58,8 @@ def _drawn(counts: pd.DataFrame, key: str | None, unit: str) -> altair.Chart:
 
 def _bars(counts: pd.DataFrame, key: str | None, unit: str) -> altair.Chart:
     long = counts.groupby(["row", "outcome"], sort=True)["messages"].sum().reset_index()
-    rows = long.groupby("row")["messages"].sum().sort_values(ascending=False, kind="stable").index[:ROWS_LIMIT].tolist()
+    totals = long.groupby("row")["messages"].sum().sort_values(ascending=False, kind="stable").head(ROWS_LIMIT)
+    rows = totals.index.tolist()
     long = _ordered(long[long["row"].isin(rows)])
     axis = altair.Axis(labelLimit=330, domain=False, ticks=False, labelPadding=8)
     chart: altair.Chart = (
@@ -68,7 +69,7 @@ def _bars(counts: pd.DataFrame, key: str | None, unit: str) -> altair.Chart:
             color=_COLOUR,
             order="order:Q",
             y=altair.Y("row:N", title=None, sort=rows, axis=axis),
-            x=altair.X("messages:Q", title=unit, stack=True, axis=_COUNT),
+            x=altair.X("messages:Q", title=unit, stack=True, axis=count_axis(totals)),
             tooltip=["row:N", "outcome:N", "messages:Q"],
         )
     )
@@ -89,7 +90,7 @@ def _over_time(counts: pd.DataFrame, key: str, unit: str) -> altair.Chart:
         .encode(
             x=time_of(key, f"{key.replace('_', ' ')} (UTC)", times),
             x2="until:T",
-            y=altair.Y("top:Q", title=unit, axis=_COUNT),
+            y=altair.Y("top:Q", title=unit, axis=count_axis(top)),
             y2="bottom:Q",
             color=_COLOUR,
             tooltip=[f"{key}:T", "outcome:N", "messages:Q"],

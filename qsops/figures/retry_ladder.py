@@ -5,6 +5,7 @@ from __future__ import annotations
 import altair
 import pandas as pd
 
+from qsops.figures.counts import count_axis
 from qsops.figures.renderer import BLUE, ORANGE, themed
 
 __all__ = ["retry_ladder"]
@@ -30,7 +31,7 @@ def retry_ladder(frame: pd.DataFrame) -> altair.LayerChart:
         .mark_bar()
         .encode(
             x=x,
-            y=altair.Y("attempts:Q", title="attempts", stack=True),
+            y=altair.Y("attempts:Q", title="attempts", stack=True, axis=count_axis(frame["attempts"], form=",d")),
             color=altair.Color("outcome:N", scale=altair.Scale(domain=["delivered", "failed"], range=[BLUE, ORANGE])),
             order="order:Q",
             tooltip=["attempt:O", "outcome:N", "attempts:Q"],

@@ -1,5 +1,6 @@
 import base64
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -201,6 +202,47 @@ def test_a_destination_that_gave_no_answer_is_named_so():
         ("https://c.example  ·  no answer", "delivered later", 1),
         ("https://c.example  ·  no answer", "not delivered", 4),
     }
+
+
+def test_failures_of_many_texts_are_one_bar_each():
+    """Errors that differ in an id are rows of the frame by the thousand: bars are whole, the longest come first."""
+    errors = pd.DataFrame(
+        {"url": [URLS[0]] * 40 + [URLS[1]] * 3, "response_status": 503, "messages": 1, "recovered": 0}
+    )
+    errors.loc[40:, "messages"] = [30, 20, 10]
+    bars = figures.failures(errors).to_dict()["data"]["values"]
+    failed = [(bar["row"], bar["messages"]) for bar in bars if bar["outcome"] == "not delivered"]
+    assert failed == [(f"{URLS[1]}  ·  503", 60), (f"{URLS[0]}  ·  503", 40)]
+
+
+def test_a_destination_that_is_not_known_is_drawn():
+    """What began before the range may have no url: its failures and duplicates are in the picture nevertheless."""
+    unknown = pd.DataFrame({"url": pd.Series([None], dtype="str"), "deliveries": [2]})
+    (bar,) = figures.duplicates(unknown).to_dict()["data"]["values"]
+    assert (bar["row"], bar["messages"]) == ("none", 1)
+    failed = unknown.assign(response_status=503, messages=1, recovered=0)
+    assert {bar["row"] for bar in figures.failures(failed).to_dict()["data"]["values"]} == {"none  ·  503"}
+
+
+@pytest.mark.parametrize("most", [1, 2, 3])
+@pytest.mark.parametrize("name", ["backlog", "duplicates", "failures", "outcomes", "retry_ladder"])
+def test_a_few_messages_are_counted_in_whole_ones(name: str, most: int):
+    """No tick stands at half a message, nor twice for the same number."""
+    small = {"messages": most, "recovered": 0, "attempts": most, "delivered": 0, "waiting": most, "in_flight": 0}
+    frame = FRAMES[name].iloc[:1].assign(**{column: small[column] for column in small if column in FRAMES[name]})
+    if name == "duplicates":
+        frame = pd.concat([frame] * most)
+    texts = re.findall(r">([0-9.]+)</text>", figures.svg(getattr(figures, name)(frame), titled=False))
+    axis = [text for text in texts if text != "1"] if name == "retry_ladder" else texts
+    assert sorted(axis) == [str(n) for n in range(most + 1) if name != "retry_ladder" or n != 1]
+
+
+def test_a_bill_of_cents_has_no_prefix():
+    """A tick of fifty thousandths of a dollar must not read as fifty million."""
+    small = FRAMES["cost"].assign(month_usd=[0.0, 0.05], month_low_usd=[0.0, 0.05], month_high_usd=[0.0, 0.05])
+    texts = re.findall(r">([^<>]+)</text>", figures.svg(figures.cost(small)))
+    assert "0.05" in texts
+    assert not any(re.fullmatch(r"[0-9.]+m", text) for text in texts)
 
 
 def test_importing_the_toolkit_loads_no_charts():
