@@ -45,6 +45,13 @@ class Evidence:
         """Whether anything failed that the destination may have to do with."""
         return bool(self.bad.any() or len(self.by))
 
+    @property
+    def last(self) -> int:
+        """The last point at which there was an attempt: what is drawn beyond it nothing was seen of."""
+        seen = (self.good > 0) | (self.bad > 0)
+        seen[self.at] = True
+        return int(np.flatnonzero(seen)[-1])
+
 
 def evidence_of(record: Record) -> Evidence:
     """The points of ``record``. An answer that finds fault with its message is one of a healthy destination."""

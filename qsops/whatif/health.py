@@ -129,17 +129,11 @@ def _guilt(evidence: Evidence, failing: Array) -> Array:
 
 def _rates(evidence: Evidence, state: Array, generator: np.random.Generator) -> Rates:
     """Rates given the states, of the record alone: what was drawn beyond it tells nothing."""
-    last = int(np.flatnonzero((evidence.good > 0) | (evidence.bad > 0) | _marked(evidence))[-1])
-    up, gaps = state[:, : last + 1] == 0, np.diff(evidence.time_ms[: last + 1])
+    seen = evidence.last + 1
+    up, gaps = state[:, :seen] == 0, np.diff(evidence.time_ms[:seen])
     up_ms, down_ms = (up[:, :-1] * gaps).sum(axis=1), (~up[:, :-1] * gaps).sum(axis=1)
     fell = (up[:, :-1] & ~up[:, 1:]).sum(axis=1)
     rose = (~up[:, :-1] & up[:, 1:]).sum(axis=1)
     down = generator.gamma(1.0 + fell) / (evidence.range_ms + up_ms)
     back = generator.gamma(2.0 + rose) / (2 * _OUTAGE_MS + down_ms)
     return Rates(down, back, _DEEPENS * back)
-
-
-def _marked(evidence: Evidence) -> Array:
-    found = np.zeros(len(evidence.time_ms), dtype=bool)
-    found[evidence.at] = True
-    return found

@@ -8,19 +8,21 @@ import numpy as np
 
 from qsops.whatif.columns import Array
 
-__all__ = ["LEVEL", "interval"]
+__all__ = ["LEAST_SHARE", "LEVEL", "interval"]
 
 LEVEL: Final = 0.9
+#: What fewer of the draws have is not told of all.
+LEAST_SHARE: Final = 0.5
 
 
 def interval(values: Array) -> tuple[float, float, float]:
-    """Its lower end, the median and its upper end, each a value that was drawn; NaN where nothing was.
+    """Its lower end, the median and its upper end, each a value that was drawn; NaN where most draws have no value.
 
     As many draws lie below it as above it, but where many are equal, as counts are: then it holds no end that it can
     spare and still hold more than nine in ten. Draws without a value (NaN) are left out.
     """
     there = np.sort(values[~np.isnan(values)])
-    if not len(there):
+    if not len(there) or len(there) < LEAST_SHARE * len(values):
         return (np.nan, np.nan, np.nan)
     tail = (1 - LEVEL) / 2
     low, middle = (float(np.quantile(there, share, method="lower")) for share in (tail, 0.5))

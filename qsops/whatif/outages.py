@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from qsops.whatif.columns import Array
-from qsops.whatif.intervals import interval
+from qsops.whatif.intervals import LEAST_SHARE, interval
 from qsops.whatif.recoveries import Recoveries
 from qsops.whatif.replay import Destination
 from qsops.whatif.simulation import Histories
@@ -19,8 +19,6 @@ COLUMNS: Final = [
     *("url", "began_at_low", "began_at", "began_at_high", "ended_at_low", "ended_at", "ended_at_high"),
     *("depth_pct", "failures", "certainty_pct"),
 ]
-#: An outage of fewer draws is not listed.
-_LEAST_SHARE: Final = 0.5
 
 
 def outage_frame(histories: Histories) -> pd.DataFrame:
@@ -46,7 +44,7 @@ def _of_destination(here: Destination, ends: Recoveries, draws: int) -> list[dic
     times = np.unique(np.concatenate([ends.began_ms, ends.ended_ms]))
     inside = np.searchsorted(np.sort(ends.began_ms), times, side="right")
     share = (inside - np.searchsorted(np.sort(ends.ended_ms), times, side="right")) / draws
-    edges = np.diff(np.pad((share >= _LEAST_SHARE).astype(np.int8), 1))
+    edges = np.diff(np.pad((share >= LEAST_SHARE).astype(np.int8), 1))
     rows = []
     for low, high in zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True):
         from_ms, to_ms = times[int(low)], times[min(int(high), len(times) - 1)]

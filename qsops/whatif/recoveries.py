@@ -36,12 +36,11 @@ def recoveries_of(evidence: Evidence, health: Health) -> Recoveries:
     _, end = np.nonzero(edges == -1)
     failures = _failures_before(evidence, health)
     hits = failures[draw, end] - failures[draw, begin]
-    last = int(np.flatnonzero((evidence.good > 0) | (failures[0, 1:] > failures[0, :-1]))[-1]) if len(draw) else 0
     began_ms = np.where(begin > 0, health.turn_ms[draw, np.maximum(begin - 1, 0)], health.time_ms[0])
     ended_ms = np.where(
         end < down.shape[1], health.turn_ms[draw, np.minimum(end, down.shape[1] - 1) - 1], health.time_ms[-1]
     )
-    kept = (hits >= _LEAST_FAILURES) & (end <= last + 1)
+    kept = (hits >= _LEAST_FAILURES) & (end <= evidence.last + 1)
     draw, began_ms, ended_ms, hits = draw[kept], began_ms[kept], ended_ms[kept], hits[kept]
     until_ms = ended_ms + RECOVERY_MS
     follows = np.r_[draw[1:] == draw[:-1], False]

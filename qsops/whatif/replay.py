@@ -18,6 +18,8 @@ __all__ = ["OPEN_LIMIT", "Destination", "Ends", "Outcome", "Replayed", "attempt"
 
 #: Open messages of a destination times draws; of more an even part of the messages is drawn, and counts for all.
 OPEN_LIMIT: Final = 2_000_000
+#: That is for policies of so many retries; of more as much less is drawn, since every attempt is held.
+_RETRIES: Final = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,7 +83,8 @@ def replay(here: Destination, policy: Policy, draws: int, generator: np.random.G
     """``policy`` over the record of a destination, ``draws`` times."""
     record = here.record
     prefix = prefix_of(record, policy)
-    part = slice(None, None, -(-len(prefix.open) * draws // OPEN_LIMIT) or None)
+    limit = OPEN_LIMIT * _RETRIES // max(_RETRIES, policy.retries)
+    part = slice(None, None, -(-len(prefix.open) * draws // limit) or None)
     order = np.argsort(record.created_ms[prefix.open], kind="stable")[part]
     message = prefix.open[order]
     parts = (prefix.made, prefix.ended_ms, prefix.wait_ms, prefix.unsure)
@@ -117,9 +120,9 @@ def _rounds(
     made, at_ms = ends.made[nth], next_ms(here, ends, draw, nth, generator)
     created = here.record.created_ms[ends.message]
     waits = np.r_[np.array(policy.waits_ms, dtype=float), 0.0]
-    draws_made, times_made = [np.zeros(0, dtype=np.int64)], [np.zeros(0)]
+    draws_made, times_made = [np.zeros(0, dtype=np.int16)], [np.zeros(0)]
     while len(draw):
-        draws_made.append(draw)
+        draws_made.append(draw.astype(np.int16))
         times_made.append(at_ms)
         outcome = attempt(here, draw, ends.suspect[nth], at_ms, policy, generator)
         ended = at_ms + outcome.took_ms

@@ -12,6 +12,12 @@ def test_an_interval_holds_nine_draws_in_ten():
     assert np.isnan(interval(np.array([np.nan]))).all()
 
 
+def test_what_most_draws_do_not_have_is_not_told():
+    """A time to deliver of the one draw in which anything was delivered is none of the policy's."""
+    assert interval(np.array([7.0, 7.0, np.nan, np.nan])) == (7, 7, 7)
+    assert np.isnan(interval(np.array([7.0, np.nan, np.nan]))).all()
+
+
 def test_an_end_that_can_be_spared_is_left_out():
     """Of counts, where many are equal, the interval holds no end without which it still holds more than nine in ten."""
     draws = np.repeat([3.0, 4.0, 5.0, 6.0], [12, 100, 82, 6])

@@ -11,6 +11,8 @@ from qsops.errors import SettingsError
 from qsops.fold.portable import portable_attempts, portable_messages
 from qsops.whatif import Histories, Policy, Result, published_otherwise, published_policy, whatif
 from qsops.whatif.gate import replay_gated
+from qsops.whatif.prefix import prefix_of
+from qsops.whatif.record import past_of
 from tests.whatif.incidents import truth
 from tests.whatif.world import Run, Trouble, World, poisson, run
 
@@ -175,6 +177,20 @@ def test_what_has_no_beginning_or_no_end_is_left_out(past: Run):
     result = whatif(middle, past.messages, Policy(), draws=20)
     assert result.messages < len(past.messages)
     assert any("messages are left out" in note for note in result.notes)
+
+
+def test_of_many_open_messages_a_part_stands_for_all(past: Run, monkeypatch: pytest.MonkeyPatch):
+    """What is held has a bound, the smaller the more retries there are; shares and attempts are still those of all."""
+    policies = {retries: Policy(retries, "100000", timeout_s=15) for retries in (8, 24)}
+    whole = {retries: asked(past, policy) for retries, policy in policies.items()}
+    open_now = len(prefix_of(past_of(past.attempts, past.messages).records[0], policies[8]).open)
+    monkeypatch.setattr("qsops.whatif.replay.OPEN_LIMIT", 60 * open_now)
+    assert asked(past, policies[8]).notes == ()
+    part = asked(past, policies[24])
+    (note,) = part.notes
+    assert note == "of https://hidden.example/hook an even part of the messages is replayed, and counts for all"
+    for quantity, within in (("attempts", 0.15), ("delivered_pct", 0.05)):
+        assert row(part, quantity)["median"] == pytest.approx(row(whole[24], quantity)["median"], rel=within)
 
 
 def test_nothing_to_replay_is_one_line(past: Run):
