@@ -25,12 +25,16 @@ _ROWS: Final = dict(zip(READINGS, ("messages", "attempts"), strict=True))
 
 @dataclass(frozen=True)
 class Billed:
-    """Counts by UTC day: of ``first_day`` (days since 1970) and those after it; without any of what was left out."""
+    """Counts by UTC day: of ``first_day`` (days since 1970) and those after it; without any of what was left out.
+
+    ``known_ms`` is from when on the log tells of the range: what an empty beginning held may have been forgotten.
+    """
 
     first_day: int
     counts: npt.NDArray[np.int64]
     from_ms: int
     to_ms: int
+    known_ms: int
 
     @property
     def total(self) -> int:
@@ -43,8 +47,8 @@ class Billed:
 
     @property
     def whole(self) -> npt.NDArray[np.int64]:
-        """The counts of the days that lie in the range from their beginning to their end."""
-        begin, end = -(-self.from_ms // DAY_MS), self.to_ms // DAY_MS
+        """The counts of the days that lie in the range from their beginning to their end, and are known whole."""
+        begin, end = -(-self.known_ms // DAY_MS), self.to_ms // DAY_MS
         return self.counts[max(0, begin - self.first_day) : max(0, end - self.first_day)]
 
 
@@ -61,7 +65,8 @@ def billed(
     nothing = 0 if until is None else unix_ms(until)
     from_ms = unix_ms(since) if since is not None else int(min(seen, default=nothing))
     to_ms = unix_ms(until) if until is not None else int(max(seen, default=from_ms))
-    return {reading: _filled(rows, from_ms, max(from_ms, to_ms)) for reading, rows in counts.items()}
+    known_ms = _known(from_ms, min(seen, default=from_ms))
+    return {reading: _filled(rows, from_ms, max(from_ms, to_ms), known_ms) for reading, rows in counts.items()}
 
 
 def billed_table(reading: str, messages: Rows, attempts: Rows) -> Any:
@@ -89,8 +94,14 @@ def _daily(table: Any, since: datetime | None, until: datetime | None) -> pd.Dat
     return source.frame_of(days.agg(billed=ibis._.count(), first_ms=ibis._.at_ms.min(), last_ms=ibis._.at_ms.max()))
 
 
-def _filled(rows: pd.DataFrame, from_ms: int, to_ms: int) -> Billed:
+def _known(from_ms: int, first_ms: int) -> int:
+    """From when on the range is known, of which the first row is at ``first_ms``."""
+    # A range that begins with a day without anything looks like a log whose beginning was forgotten.
+    return int(from_ms if first_ms // DAY_MS == from_ms // DAY_MS else first_ms)
+
+
+def _filled(rows: pd.DataFrame, from_ms: int, to_ms: int, known_ms: int) -> Billed:
     first, last = from_ms // DAY_MS, to_ms // DAY_MS
     counts = np.zeros(last - first + 1, dtype=np.int64)
     counts[rows["day_ms"].to_numpy(dtype=np.int64) // DAY_MS - first] = rows["billed"]
-    return Billed(first, counts, from_ms, to_ms)
+    return Billed(first, counts, from_ms, to_ms, known_ms)

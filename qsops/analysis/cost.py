@@ -39,7 +39,8 @@ def cost(
     never does. ``month_…`` is the forecast for the 30 days that follow (:mod:`qsops.analysis.forecast`), from the whole
     days of the range, with the ends of a 90 % interval; null where there is no whole day, the interval also where there
     are fewer than three. ``since`` and ``until`` say for which range the rows were read; without them it is from the
-    first to the last.
+    first to the last. Where the first day of it is empty, the forecast takes the whole days after the first row
+    alone: QStash may have forgotten what was before.
 
     Limits: bandwidth and schedules beyond those of the plan are not in it, since the log holds neither; a day over the
     quota is priced as if it had been let through.

@@ -88,6 +88,16 @@ def test_nothing_is_forecast_from_pieces_of_days():
     assert found.low == pytest.approx(60_000 - found.high)
 
 
+def test_what_was_forgotten_is_no_day_without_messages():
+    """A range longer than the log remembers is forecast from the days that it does: the others say nothing."""
+    forgotten = WEEK.messages["created_at"] < utc(EPOCH_MS + DAY_MS + HOUR_MS // 6)
+    messages = WEEK.messages[~forgotten]
+    attempts = WEEK.attempts[WEEK.attempts["message_id"].isin(messages["message_id"])]
+    found = cost(messages, attempts, since=utc(EPOCH_MS - 10 * DAY_MS), until=UNTIL, plan="payg").set_index("reading")
+    assert found.loc["messages", ["days", "billed", "month_billed"]].tolist() == [14, 80, 1050]
+    assert found.loc["attempts", "month_billed"] == 1260
+
+
 def test_weekdays_have_means_of_their_own():
     """Quiet weekends do not widen the interval once each weekday was seen twice, and the coming ones are counted."""
     weeks = np.tile([100, 100, 100, 100, 100, 20, 20], 3)
