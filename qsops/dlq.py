@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from qsops.client import Client
+from qsops.client.cursors import Cursors
 from qsops.errors import AuthError, OutcomeUnknown, QsopsError, RateLimited, Rejected, SettingsError
 from qsops.models import DeadLetter, DlqFilter, Headers, Publish
 from qsops.wire.dlq import DLQ_LIMIT
@@ -19,6 +20,7 @@ if TYPE_CHECKING:  # pandas takes a third of a second to load, which retrying an
 __all__ = ["Retried", "chosen", "delete", "frame", "overrides", "pages", "retried_frame", "retry"]
 
 IN_FLIGHT: Final = 8
+_PAGE_LIMIT: Final = 100_000
 
 _TIMES: Final = ("failed_at", "created_at")
 _DTYPES: Final = dict.fromkeys(("max_retries", "response_status", *_TIMES), "Int64")
@@ -50,8 +52,12 @@ def chosen(ids: str | Sequence[str] | None, which: DlqFilter, *, everything: boo
 
 
 async def pages(client: Client, which: DlqFilter, limit: int | None = None) -> AsyncIterator[DeadLetter]:
-    """The dead letters that ``which`` names, page after page, at most ``limit``."""
+    """The dead letters that ``which`` names, page after page, at most ``limit``.
+
+    :raises Corrupt: when the service's cursor leads in a circle, or there are more than 100,000 pages.
+    """
     cursor: str | None = None
+    cursors = Cursors("DLQ", _PAGE_LIMIT, "name a filter or a limit")
     given = 0
     while limit is None or given < limit:
         page = await client.dead_letters(which, cursor, DLQ_LIMIT if limit is None else min(DLQ_LIMIT, limit - given))
@@ -61,6 +67,7 @@ async def pages(client: Client, which: DlqFilter, limit: int | None = None) -> A
         cursor = page.cursor
         if cursor is None:
             return
+        cursors.follow(cursor)
 
 
 async def retry(

@@ -16,6 +16,7 @@ from qsops.archive.layout import DEAD_LETTERS
 from qsops.archive.state import Change, State, amend
 from qsops.archive.store import File, Part, Snapshot, Store, holding
 from qsops.client import Client
+from qsops.client.cursors import Cursors
 from qsops.clock import Clock
 from qsops.errors import Corrupt
 from qsops.models import DeadLetter, DlqFilter
@@ -62,17 +63,14 @@ async def pull_dead_letters(client: Client) -> Listed:
     """
     found: list[Any] = []
     cursor: str | None = None
-    seen: set[str] = set()
-    for _ in range(_PAGE_LIMIT):
+    cursors = Cursors("DLQ", _PAGE_LIMIT, "retry or delete what is in it")
+    while True:
         request = dlq_request(DlqFilter(), cursor, DLQ_LIMIT)
         page, cursor = listed_dlq(await client.ask(request, repeatable=True, paced=True))
         found += page
         if cursor is None or len(found) >= LETTERS_LIMIT:
             return _listed(found[:LETTERS_LIMIT])
-        if cursor in seen:
-            raise Corrupt(f"the DLQ's cursor {cursor!r} came twice: the listing leads in a circle")
-        seen.add(cursor)
-    raise Corrupt(f"the DLQ has more than {_PAGE_LIMIT} pages: retry or delete what is in it")
+        cursors.follow(cursor)
 
 
 def keep_dead_letters(store: Store, clock: Clock, found: Listed, *, bodies: bool) -> Letters:

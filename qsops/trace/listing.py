@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
 
 from qsops.client import Client
-from qsops.errors import Corrupt, Rejected
+from qsops.client.cursors import Cursors
+from qsops.errors import Rejected
 from qsops.models import LogFilter
 from qsops.wire.http import Response
 from qsops.wire.logs import EVENTS_PATH, LOGS_PATH
@@ -52,16 +53,12 @@ class Listing(Generic[P]):
 
         :raises Corrupt: when the service's cursor leads in a circle, or there are more than 100,000 pages.
         """
-        page, seen = first, set[str]()
-        for _ in range(_PAGE_LIMIT):
-            yield page
-            if page.cursor is None:
-                return
-            if page.cursor in seen:
-                raise Corrupt(f"the log's cursor {page.cursor!r} came twice: the listing leads in a circle")
-            seen.add(page.cursor)
+        page, cursors = first, Cursors("log", _PAGE_LIMIT, "name a shorter range")
+        yield page
+        while page.cursor is not None:
+            cursors.follow(page.cursor)
             page = await self.page(which, page.cursor)
-        raise Corrupt(f"the log has more than {_PAGE_LIMIT} pages: name a shorter range")
+            yield page
 
 
 async def opened(client: Client, which: LogFilter, read: Callable[[Response], P]) -> tuple[Listing[P], P]:

@@ -2,7 +2,7 @@ import pytest
 
 from qsops import dlq
 from qsops.client import Client
-from qsops.errors import AuthError, SettingsError, Unreachable
+from qsops.errors import AuthError, Corrupt, SettingsError, Unreachable
 from qsops.models import DeadLetter, DlqFilter, Message
 from qsops.publish import message
 from qsops.wire.dlq import dead_letter_json
@@ -36,6 +36,14 @@ async def test_pages_are_followed_to_the_limit(client: Client, qstash: FakeQStas
     qstash.fates.append(page(["1-0", "2-0"], "2-0"))
     assert [one.dlq_id async for one in dlq.pages(client, DlqFilter(), limit=2)] == ["1-0", "2-0"]
     assert "count=2" in qstash.requests[-1].query
+
+
+async def test_a_cursor_that_comes_twice_ends_the_listing(client: Client, qstash: FakeQStash):
+    """A listing that leads in a circle is an error, also if its pages have nothing in them."""
+    qstash.fates.extend([page(["1-0"], "same"), page([], "same")])
+    with pytest.raises(Corrupt, match="'same' came twice"):
+        [one async for one in dlq.pages(client, DlqFilter())]
+    assert len(qstash.requests) == 2
 
 
 async def test_each_retry_stands_beside_its_letter(client: Client, qstash: FakeQStash):
