@@ -21,10 +21,13 @@ def recent() -> Log:
 
 @pytest.fixture
 def served(recent: Log, monkeypatch: pytest.MonkeyPatch) -> Iterator[LogServer]:
-    """The account of ``--target env``; it remembers three days, and has bodies."""
+    """The account of ``--target env``; it remembers three days, and has bodies.
+
+    Its clock stands, ahead of the commands' own, so that it is theirs by which a sync ends.
+    """
     settings = Settings(bodies=True, retention_ms=72 * HOUR_MS)
     log = replace(recent, visible_ms=recent.visible_ms.copy())
-    with LogServer(log, settings, now_ms=SystemClock().now_ms()) as server:
+    with LogServer(log, settings, now_ms=SystemClock().now_ms() + HOUR_MS) as server:
         monkeypatch.setenv("QSTASH_URL", server.url)
         monkeypatch.setenv("QSTASH_TOKEN", TOKEN)
         yield server
