@@ -145,6 +145,16 @@ def test_heads(store: PlainStore, clock: ManualClock) -> None:
     assert len(log.heads_asked) == 2
 
 
+def test_heads_that_nobody_asked_for(store: PlainStore, clock: ManualClock) -> None:
+    """A service that passes over a filter tells more than that: none of it comes in twice, or out of its range."""
+    begin_ms = clock.now_ms() - 2 * HOUR_MS
+    began, other = _story(1, begin_ms, wait_ms=HOUR_MS), _story(2, begin_ms)
+    log = FakeLog.of(clock, began + other)
+    log.heads = lambda _ids, _before_ms: frames.entries(log.listed())  # type: ignore[method-assign]
+    sync(store, log, clock, from_ms=begin_ms + 30 * MINUTE_MS)
+    assert_whole(store, began)
+
+
 def test_no_heads_before_everything(store: PlainStore, clock: ManualClock) -> None:
     """Nobody asks for what came before the oldest entry that is remembered: there is nothing."""
     log = FakeLog.of(clock, _story(1, clock.now_ms() - 5 * DAY_MS)[2:])
