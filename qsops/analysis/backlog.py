@@ -30,7 +30,9 @@ def backlog(messages: source.Rows, attempts: source.Rows, every: str = "1min") -
     :raises ValueError: when that were over 100,000 rows, or ``every`` is no width of time.
     """
     width = source.width_ms(every)
-    counts = _counts(source.of(messages), source.of(attempts), width)
+    known = source.of(messages, "message_id", "created_ms", "finished_ms")
+    tried = source.of(attempts, "message_id", "outcome", "started_ms", "ended_ms")
+    counts = _counts(known, tried, width)
     if counts.empty:
         ticks = np.zeros(0, dtype=np.int64)
     else:

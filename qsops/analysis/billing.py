@@ -72,9 +72,9 @@ def billed(
 def billed_table(reading: str, messages: Rows, attempts: Rows) -> Any:
     """The rows that are billed under ``reading``, with ``at_ms``, when they were."""
     if _ROWS[reading] == "messages":
-        table = source.of(messages)
+        table = source.of(messages, "created_ms")
         return table.filter(table.created_ms.notnull()).mutate(at_ms=table.created_ms)
-    table = source.of(attempts)
+    table = source.of(attempts, "started_ms", "ended_ms")
     table = table.mutate(at_ms=ibis.coalesce(table.started_ms, table.ended_ms))
     return table.filter(table.at_ms.notnull())
 

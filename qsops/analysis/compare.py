@@ -70,7 +70,7 @@ def compare(before: Rows, after: Rows, by: str | None = None, *, seed: int = 0) 
 
 def created(messages: Rows, since: datetime | None = None, until: datetime | None = None) -> Any:
     """The messages that were created from ``since`` on and before ``until``; those of unknown creation are in none."""
-    table = source.of(messages)
+    table = source.of(messages, "created_ms")
     table = table.filter(table.created_ms.notnull())
     if since is not None:
         table = table.filter(table.created_ms >= unix_ms(since))

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["cost", "cost_shares"]
 
+_SHARED: Final = ("messages", "attempts", "retries_pct", "share_pct", "usd_by_messages", "usd_by_attempts")
+
 
 def cost(
     messages: Rows,
@@ -109,15 +111,14 @@ def cost_shares(
     more = found["attempts"] / found["messages"].where(found["messages"] > 0) - 1
     found["retries_pct"] = (100 * more).astype("Float64").round(1)
     found["share_pct"] = (100 * found["attempts"] / max(1, whole["attempts"].total)).astype("Float64").round(1)
-    order = [by, "messages", "attempts", "retries_pct", "share_pct", "usd_by_messages", "usd_by_attempts"]
-    return found.sort_values(["attempts", by], ascending=[False, True], ignore_index=True)[order]
+    return found.sort_values(["attempts", by], ascending=[False, True], ignore_index=True)[[by, *_SHARED]]
 
 
 def _counted(messages: Rows, attempts: Rows, by: str, since: datetime | None, until: datetime | None) -> pd.DataFrame:
     frames: list[pd.DataFrame] = []
     for reading in READINGS:
         rows = _within(billed_table(reading, messages, attempts), since, until)
-        table, keys = source.grouped(rows, by, None, ("", "at_ms"))
+        table, keys = source.grouped(rows, by, None, ("", "at_ms"), _SHARED)
         frames.append(source.frame_of(table.group_by(keys).agg(**{reading: ibis._.count()})).set_index(by))
     joined = pd.concat(frames, axis="columns").fillna(0)
     return joined.astype(dict.fromkeys(READINGS, "Int64")).rename_axis(by).reset_index()

@@ -17,7 +17,7 @@ def duplicates(attempts: source.Rows) -> pd.DataFrame:
     stands as an error in the log, so that a consumer may have seen more than this; the frame is as long as there are
     such messages.
     """
-    table = source.of(attempts)
+    table = source.of(attempts, "message_id", "attempt", "url", "label", "outcome", "ended_ms")
     delivered = table.filter(table.outcome == "delivered")
     # The second delivery is no first attempt: few messages are looked at, however many there are.
     again = delivered.filter(delivered.attempt.isnull() | (delivered.attempt > 1))

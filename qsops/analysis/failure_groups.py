@@ -36,7 +36,7 @@ def failure_groups(attempts: source.Rows) -> pd.DataFrame:
     Limits: ``body`` is null unless the log was pulled, or the archive synced, with bodies; an id without a digit in it
     parts what belongs together, and of long texts only the beginning counts (:mod:`qsops.fold.fingerprints`).
     """
-    each = _each_message(source.of(attempts))
+    each = _each_message(source.of(attempts, *_READ))
     found = source.frame_of(
         each.group_by(_KEYS).agg(
             attempts=each.attempts.sum(),

@@ -24,7 +24,7 @@ def failures(attempts: source.Rows) -> pd.DataFrame:
 
     Limits: errors that differ in an id are rows of their own; :func:`~qsops.analysis.failure_groups` joins them.
     """
-    failed = failed_attempts(source.of(attempts).select(*_READ))
+    failed = failed_attempts(source.of(attempts, *_READ).select(*_READ))
     each = failed.group_by([*_KEYS, "message_id"]).agg(
         attempts=ibis._.count(), saved=failed.saved.max(), first_ms=failed.ended_ms.min(), last_ms=failed.ended_ms.max()
     )

@@ -34,8 +34,9 @@ def latency(rows: source.Rows, every: str | None = None, *, by: str | None = Non
     time = ("created_at", "created_ms") if of_messages else ("started_at", "started_ms")
     if every is None and by is None:
         every = "1min"
+    table = source.of(table, took, time[1])
     table = table.filter(table[took].notnull() & table[time[1]].notnull())
-    table, within = source.grouped(table, by, every, time)
+    table, within = source.grouped(table, by, every, time, (unit, "quantiles", "max_s", *_SHARES))
     # One aggregate for all shares, since each by itself would hold every value.
     quantiles = table[took].quantile([*_SHARES.values()])
     found = source.frame_of(

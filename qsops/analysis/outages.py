@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from qsops.analysis import source
 from qsops.analysis.failed import failed_attempts
-from qsops.analysis.runs import judged, runs
+from qsops.analysis.runs import READ, judged, runs
 from qsops.analysis.segments import Segment, best_segments
 from qsops.compute import beside
 
@@ -61,8 +61,12 @@ def outages(attempts: source.Rows, *, least_odds: float = 1e6) -> pd.DataFrame:
     status and error are its most frequent ones, numbers in the text left out.
 
     Limits: a destination with few attempts hides short outages; where it always fails, its whole history is one.
+
+    :raises ValueError: ``least_odds`` is not above 1.
     """
-    table = judged(source.of(attempts))
+    if not least_odds > 1:
+        raise ValueError(f"least_odds={least_odds!r} is no evidence: name odds above 1, such as 1e6")
+    table = judged(source.of(attempts, *READ))
     intervals = _intervals(runs(table), math.log(least_odds))
     told = _told(table, intervals)
     hit = told.groupby("outage").agg({"ended_ms": "max", "messages": "sum", "recovered": "sum"})

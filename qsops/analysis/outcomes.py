@@ -27,7 +27,7 @@ def outcomes(rows: source.Rows, by: str | None = None, every: str | None = None)
     of_messages = "state" in table.columns
     kind, unit = ("state", "messages") if of_messages else ("outcome", "attempts")
     time = ("created_at", "created_ms") if of_messages else ("started_at", "started_ms")
-    table, within = source.grouped(table, by, every, time)
+    table, within = source.grouped(source.of(table, kind), by, every, time, (kind, unit, "share_pct"))
     found = source.frame_of(table.group_by([*within, kind]).agg(**{unit: ibis._.count()}))
     found = source.at_moments(found, time[0] if every else None)
     groups = [found[name] for name in within]

@@ -20,7 +20,7 @@ def retry_ladder(attempts: source.Rows) -> pd.DataFrame:
     Limits: attempts in flight are left out, and so are those whose number is not known because their message began
     before the range. A second delivery of a message that was delivered already counts as one more.
     """
-    table = source.of(attempts)
+    table = source.of(attempts, "attempt", "outcome", "ended_ms", "wait_ms")
     table = table.filter(table.attempt.notnull() & table.ended_ms.notnull())
     found = source.frame_of(
         table.group_by("attempt").agg(

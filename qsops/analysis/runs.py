@@ -9,13 +9,14 @@ import pandas as pd
 
 from qsops.analysis import source
 
-__all__ = ["judged", "runs"]
+__all__ = ["READ", "judged", "runs"]
 
 #: The message's own fault, unless it is one of the others.
 _CLIENT_ERRORS: Final = (400, 499)
 _FOR_NOW: Final = (408, 425, 429)
 _ENDED: Final = ("delivered", "error", "failed")
-_READ: Final = (
+#: What is judged by.
+READ: Final = (
     *("url", "message_id", "attempt", "outcome", "started_ms", "ended_ms"),
     *("response_status", "error_fingerprint"),
 )
@@ -27,7 +28,7 @@ def judged(attempts: Any) -> Any:
     ``down`` is 1 where the destination failed, 0 where it answered: with success, or with a status that says that the
     message is at fault (4xx but 408, 425 and 429).
     """
-    read = attempts.select(*_READ)
+    read = attempts.select(*READ)
     ended = read.filter(read.url.notnull() & read.ended_ms.notnull() & read.outcome.isin([*_ENDED]))
     status = ibis.coalesce(ended.response_status, 0)
     own_fault = status.between(*_CLIENT_ERRORS) & ~status.isin([*_FOR_NOW])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import ibis
@@ -42,8 +43,11 @@ _MILLIS: Final = {
     "finished_ms": "finished_at",
 }
 _TEXTS: Final = {"error_fingerprint": "error", "body_fingerprint": "response_body", "last_fingerprint": "last_error"}
+#: What analyses read of a frame; any other column is somebody's own, whatever it is called.
 _FIELDS: Final = {
-    field.name: field for schema in (frames.LOGS, frames.BODIES, frames.ATTEMPTS, frames.MESSAGES) for field in schema
+    field.name: field
+    for schema in (frames.ATTEMPTS, frames.MESSAGES, pa.schema([frames.BODIES.field("response_body")]))
+    for field in schema
 }
 _DTYPES: Final = {
     pa.string(): pd.StringDtype(na_value=float("nan")),
@@ -53,14 +57,22 @@ _DTYPES: Final = {
 }
 
 
-def of(rows: Rows) -> Any:
+def of(rows: Rows, *read: str) -> Any:
     """``rows`` as an Ibis table with the portable columns, which are added to frames (:mod:`qsops.fold.portable`).
 
     A frame may have fewer columns than its schema, and columns of its own, by which analyses can group.
+
+    :raises ValueError: one of the columns ``read`` is missing, as where messages stand in the place of attempts.
     """
+    table: Any = rows
     if isinstance(rows, pd.DataFrame):
-        return ibis.memtable(_portable(_arrow(rows)))
-    return ibis.memtable(_portable(rows)) if isinstance(rows, pa.Table) else rows
+        table = ibis.memtable(_portable(_arrow(rows)))
+    elif isinstance(rows, pa.Table):
+        table = ibis.memtable(_portable(rows))
+    missing = [(_MILLIS | _TEXTS).get(name, name) for name in read if name not in table.columns]
+    if missing:
+        raise ValueError(f"the rows have no column {', '.join(missing)}; they have {', '.join(table.columns)}")
+    return table
 
 
 def frame_of(expression: Any) -> pd.DataFrame:
@@ -88,15 +100,19 @@ def at_moments(found: pd.DataFrame, bucket: str | None) -> pd.DataFrame:
     return found if bucket is None else found.assign(**{bucket: moments(found[bucket])})
 
 
-def grouped(table: Any, by: str | None, every: str | None, time: tuple[str, str]) -> tuple[Any, list[str]]:
+def grouped(
+    table: Any, by: str | None, every: str | None, time: tuple[str, str], told: Collection[str]
+) -> tuple[Any, list[str]]:
     """``table`` and the columns to group it by: the bucket of ``every`` under the first name of ``time``, and ``by``.
 
     ``time`` is the name of a time and that of its milliseconds. A bucket is its beginning in unix milliseconds.
+    ``told`` are the columns that the answer has beside these.
 
-    :raises ValueError: there is no column ``by``, or ``every`` is no width of time.
+    :raises ValueError: there is no column ``by``, it holds lists, or the answer has one of that name; or ``every`` is
+        no width of time.
     """
-    if by is not None and by not in table.columns:
-        raise ValueError(f"by={by!r}: the rows have no such column; they have {', '.join(table.columns)}")
+    if by is not None:
+        _check_key(table, by, told if every is None else {*told, time[0]})
     if every is not None:
         name, ms = time
         width = width_ms(every)
@@ -133,12 +149,24 @@ def width_ms(every: str) -> int:
     return int(whole_ms)
 
 
+def _check_key(table: Any, by: str, taken: Collection[str]) -> None:
+    if by not in table.columns:
+        raise ValueError(f"by={by!r}: the rows have no such column; they have {', '.join(table.columns)}")
+    if by in taken:
+        raise ValueError(f"by={by!r}: the answer has a column of this name; copy yours to another name")
+    if table[by].type().is_nested():
+        raise ValueError(
+            f"by={by!r}: the column holds lists; make a row of each value first, as DataFrame.explode does"
+        )
+
+
 def _arrow(frame: pd.DataFrame) -> pa.Table:
     columns: dict[str, pa.Array] = {}
-    for name in map(str, frame.columns):
+    for column, values in frame.items():
+        name = str(column)
         field = _FIELDS.get(name)
         try:
-            columns[name] = pa.array(frame[name], None if field is None else field.type, from_pandas=True)
+            columns[name] = pa.array(values, None if field is None else field.type, from_pandas=True)
         except (pa.ArrowException, TypeError):
             if field is not None:
                 raise

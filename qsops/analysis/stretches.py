@@ -22,6 +22,7 @@ Array = npt.NDArray[Any]
 #: Each range is cut into so many stretches of time, the pieces of its evidence.
 _STRETCHES: Final = 40
 _COUNTS: Final = ("messages", "tried", "first_try", "finished", "delivered", "counted", "attempts")
+_TAKEN: Final = (*_COUNTS, "stretch_ms", "took_ms")
 #: Values below this are exact; above it they keep three significant digits.
 _EXACT_MS: Final = 1_000
 _LARGEST_POWER: Final = 9
@@ -47,7 +48,13 @@ def stretches(rows: Rows, by: str | None) -> dict[Any, Stretches]:
 
     :raises ValueError: there is no column ``by``.
     """
-    table, keys = source.grouped(source.of(rows), by, None, ("created_at", "created_ms"))
+    table, keys = source.grouped(
+        source.of(rows, "state", "attempts", "created_ms", "time_to_deliver_ms"),
+        by,
+        None,
+        ("created_at", "created_ms"),
+        _TAKEN,
+    )
     table = table.filter(table.created_ms.notnull())
     span = source.frame_of(table.agg(first=table.created_ms.min(), last=table.created_ms.max()))
     if span["first"].isna().all():

@@ -99,6 +99,59 @@ def test_a_column_that_is_not_there_is_named():
         analysis.latency(any_messages(1), by="urll")
 
 
+@pytest.mark.parametrize(
+    ("ask", "told"),
+    [
+        (lambda rows: analysis.outcomes(rows, by="state"), "by='state': the answer has a column of this name"),
+        (lambda rows: analysis.outcomes(rows, "created_at", "1h"), "by='created_at': the answer has a column"),
+        (lambda rows: analysis.latency(rows, by="messages"), "by='messages': the answer has a column of this name"),
+        (lambda rows: analysis.compare(rows, rows, by="attempts"), "by='attempts': the answer has a column"),
+        (lambda rows: analysis.outcomes(rows, by="labels"), "by='labels': the column holds lists; make a row of each"),
+    ],
+)
+def test_a_column_that_cannot_be_asked_by_is_named(ask: Callable[[pd.DataFrame], Any], told: str):
+    """Instead of what a library says about it; and lists are in nobody's way until they are asked by."""
+    rows = any_messages(1).assign(messages=1, labels=[["a", "b"], None] * 200)
+    assert analysis.outcomes(rows).equals(analysis.outcomes(any_messages(1)))
+    with pytest.raises(ValueError, match=told):
+        ask(rows)
+
+
+@pytest.mark.parametrize(
+    ("ask", "told"),
+    [
+        (lambda messages, attempts: analysis.backlog(attempts, messages), "created_at, finished_at; they have message"),
+        (lambda messages, attempts: analysis.retry_ladder(messages), "attempt, outcome, ended_at, wait_ms; they have"),
+        (lambda messages, attempts: analysis.outages(messages), "attempt, outcome, started_at, ended_at"),
+        (lambda messages, attempts: analysis.cost(attempts, messages), "the rows have no column created_at; they have"),
+        (lambda messages, attempts: analysis.compare(attempts, attempts), "state, attempts, created_at"),
+        (lambda messages, attempts: analysis.outcomes(messages[["url"]]), "the rows have no column outcome; they have"),
+        (
+            lambda messages, attempts: analysis.latency(messages[["url"]]),
+            "the rows have no column duration_ms, started",
+        ),
+    ],
+)
+def test_what_is_missing_in_the_rows_is_named(ask: Callable[[pd.DataFrame, pd.DataFrame], Any], told: str):
+    """Who hands over messages for attempts is told so by the columns that attempts would have."""
+    with pytest.raises(ValueError, match=told):
+        ask(any_messages(1), any_attempts(1))
+
+
+def test_a_frame_may_have_columns_of_any_name():
+    """Numbers, and the same name twice, as pandas makes of a pivot or a join."""
+    rows = any_messages(1)
+    rows = pd.concat([rows.assign(**{"7": 1}).rename(columns={"7": 7}), rows[["url"]]], axis="columns")
+    assert analysis.outcomes(rows, by="url").equals(analysis.outcomes(any_messages(1), by="url"))
+
+
+@pytest.mark.parametrize("odds", [1, 0, -5])
+def test_odds_that_are_no_evidence_are_refused(odds: float):
+    """At even odds every failure were an outage."""
+    with pytest.raises(ValueError, match=f"least_odds={odds} is no evidence"):
+        analysis.outages(any_attempts(1), least_odds=odds)
+
+
 @pytest.mark.parametrize("every", ["0min", "1W", "soon", "-1h", "1us"])
 def test_a_width_that_is_none_is_named(every: str):
     """Only fixed widths of whole milliseconds can be counted by on every engine."""
