@@ -11,6 +11,7 @@ from qsops import frames
 from qsops.archive.layout import ATTEMPTS, LOGS, MALFORMED, MESSAGES
 from qsops.archive.source import Pulled
 from qsops.archive.state import load
+from qsops.archive.store import File
 from qsops.archive.syncing import RETENTION_MS, sync
 from qsops.clock import EPOCH_MS, ManualClock
 from qsops.errors import SettingsError, Unreachable
@@ -91,6 +92,23 @@ def test_clocks_that_are_apart(store: PlainStore, clock: ManualClock) -> None:
         clock.advance(at_ms + ms - clock.now_ms())
         sync(store, log, clock, from_ms=at_ms)
         assert_whole(store, log.listed())
+
+
+def test_what_changes_nothing_is_not_written_again(store: PlainStore, clock: ManualClock) -> None:
+    """A word about a finished message that tells nothing new leaves all finished rows in the files that they have."""
+
+    def files() -> list[File]:
+        tables = load(store).tables
+        return [file for layout in (ATTEMPTS, MESSAGES) for file in tables[layout.name].parted(open=False).files]
+
+    now_ms = clock.now_ms()
+    log = FakeLog.of(clock, [*_story(1, now_ms - HOUR_MS), LogEntry(now_ms + MINUTE_MS, "msg_1", "CANCELED")])
+    sync(store, log, clock)
+    before = files()
+    clock.advance(HOUR_MS)
+    assert sync(store, log, clock).added == 1
+    assert files() == before != []
+    assert_whole(store, log.listed())
 
 
 def test_a_clock_that_is_ahead(store: PlainStore, clock: ManualClock) -> None:
