@@ -94,20 +94,38 @@ def test_clocks_that_are_apart(store: PlainStore, clock: ManualClock) -> None:
         assert_whole(store, log.listed())
 
 
+def _finished(store: PlainStore) -> list[File]:
+    """The files of what is settled."""
+    tables = load(store).tables
+    return [file for layout in (ATTEMPTS, MESSAGES) for file in tables[layout.name].parted(open=False).files]
+
+
+def test_what_changes_is_written_again_alone(store: PlainStore, clock: ManualClock) -> None:
+    """A second delivery of a finished message replaces the files that have it, and leaves the others."""
+    now_ms = clock.now_ms()
+    again = LogEntry(now_ms + HOUR_MS, "msg_1", "DELIVERED")
+    log = FakeLog.of(clock, [*_story(1, now_ms - HOUR_MS), *_story(2, now_ms + MINUTE_MS), again])
+    sync(store, log, clock)
+    with_it = _finished(store)
+    clock.advance(30 * MINUTE_MS)
+    sync(store, log, clock)
+    without_it = [file for file in _finished(store) if file not in with_it]
+    clock.advance(HOUR_MS)
+    sync(store, log, clock)
+    assert not set(with_it) & set(_finished(store))
+    assert set(without_it) < set(_finished(store))
+    assert_whole(store, log.listed())
+
+
 def test_what_changes_nothing_is_not_written_again(store: PlainStore, clock: ManualClock) -> None:
     """A word about a finished message that tells nothing new leaves all finished rows in the files that they have."""
-
-    def files() -> list[File]:
-        tables = load(store).tables
-        return [file for layout in (ATTEMPTS, MESSAGES) for file in tables[layout.name].parted(open=False).files]
-
     now_ms = clock.now_ms()
     log = FakeLog.of(clock, [*_story(1, now_ms - HOUR_MS), LogEntry(now_ms + MINUTE_MS, "msg_1", "CANCELED")])
     sync(store, log, clock)
-    before = files()
+    before = _finished(store)
     clock.advance(HOUR_MS)
     assert sync(store, log, clock).added == 1
-    assert files() == before != []
+    assert _finished(store) == before != []
     assert_whole(store, log.listed())
 
 
