@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
@@ -87,6 +87,19 @@ def test_races(any_store: Store) -> None:
         won = sum(pool.map(run, range(1, 4)))
     assert won >= 4
     assert len(_numbers(any_store, any_store.snapshot(MALFORMED))) == 1 + won
+
+
+def test_overtaken_while_it_writes(any_store: Store) -> None:
+    """Whoever is overtaken between its look and its commit is told, and nothing of its rows is there."""
+    base = any_store.advance(MALFORMED, None, [_part(0)])
+
+    def rows() -> Iterator[Part]:
+        any_store.advance(MALFORMED, base, [_part(1)])
+        yield _part(2)
+
+    with pytest.raises(Overtaken):
+        any_store.advance(MALFORMED, base, rows())
+    assert _numbers(any_store, any_store.snapshot(MALFORMED)) == [0, 1]
 
 
 def test_parts(any_store: Store) -> None:
