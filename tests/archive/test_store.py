@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
 from qsops.archive.layout import MALFORMED, MESSAGES
+from qsops.archive.state import Change, State, amend, load
 from qsops.archive.store import Overtaken, Part, Snapshot, Store
 from qsops.archive.syncing import sync
-from qsops.clock import EPOCH_MS
+from qsops.clock import EPOCH_MS, ManualClock
+from qsops.errors import QsopsError
 from tests.archive.fakelog import assert_whole
 from tests.archive.killed import END_MS, log_at
+from tests.archive.plain import PlainStore
 
 
 def _part(*numbers: int) -> Part:
@@ -100,6 +104,35 @@ def test_overtaken_while_it_writes(any_store: Store) -> None:
     with pytest.raises(Overtaken):
         any_store.advance(MALFORMED, base, rows())
     assert _numbers(any_store, any_store.snapshot(MALFORMED)) == [0, 1]
+
+
+def test_a_change_begins_anew(any_store: Store) -> None:
+    """A step that another commit has overtaken is done again on top of that, and is in the archive after it."""
+    clock, met = ManualClock(), list[int | None]()
+
+    def change(state: State) -> Change:
+        met.append(state.commit.number if state.commit else None)
+        if len(met) == 1:
+            amend(any_store, clock, "sync", lambda _: Change({}, covered=((1, 2),)))
+        return Change({}, covered=(*state.covered, (5, 6)))
+
+    commit = amend(any_store, clock, "sync", change)
+    assert met == [None, 0]
+    assert load(any_store).commit == commit
+    assert load(any_store).covered == ((1, 2), (5, 6))
+
+
+def test_a_change_that_is_always_overtaken(tmp_path: Path) -> None:
+    """After 50 turns it is an error, and nothing of it is there."""
+    store, clock = PlainStore(tmp_path), ManualClock()
+
+    def change(_: State) -> Change:
+        amend(store, clock, "other", lambda _: Change({}))
+        return Change({}, covered=((5, 6),))
+
+    with pytest.raises(QsopsError, match="50 other commits came first: let fewer syncs run at once"):
+        amend(store, clock, "sync", change)
+    assert load(store).covered == ()
 
 
 def test_parts(any_store: Store) -> None:
