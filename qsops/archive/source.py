@@ -22,7 +22,7 @@ from qsops.trace.walking import Progress, walk
 from qsops.wire.http import Response, dated_ms
 from qsops.wire.values import number, text
 
-__all__ = ["LogSource", "Pulled", "Run", "Source", "TooMany"]
+__all__ = ["LogSource", "Pulled", "Run", "Source", "TooMany", "present_ms"]
 
 Run = Callable[[Callable[[Progress], Coroutine[Any, Any, Any]]], Any]
 
@@ -66,6 +66,15 @@ class Source(Protocol):
     def heads(self, message_ids: Sequence[str], before_ms: int) -> pa.Table:
         """What is remembered of these messages from before a time, of 10,000 at the most; as :meth:`entries`."""
         ...
+
+
+def present_ms(source: Source, our_ms: int) -> int:
+    """The earlier of our time and the log's own, once it has been asked for anything.
+
+    By a clock of ours that is ahead, what has not happened yet would be covered, and never be pulled.
+    """
+    theirs_ms = source.now_ms()
+    return our_ms if theirs_ms is None else min(our_ms, theirs_ms)
 
 
 class LogSource:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from qsops import frames
 from qsops.archive.merging import Merged, merge
-from qsops.archive.source import Pulled, Source, TooMany
+from qsops.archive.source import Pulled, Source, TooMany, present_ms
 from qsops.archive.spans import Span
 from qsops.archive.state import load
 from qsops.archive.store import Store
@@ -68,8 +68,7 @@ def sync(
     covered = load(store).covered
     our_ms = clock.now_ms()
     oldest_ms = source.oldest_ms()
-    # By a clock of ours that is ahead, what has not happened yet would be covered, and never be pulled.
-    now_ms = min(our_ms, source.now_ms() or our_ms)
+    now_ms = present_ms(source, our_ms)
     until_ms = now_ms if to_ms is None else min(to_ms, now_ms)
     remembered_ms = now_ms - retention_ms if oldest_ms is None else min(oldest_ms, now_ms - retention_ms)
     since_ms = from_ms if from_ms is not None else covered[0][0] if covered else min(remembered_ms, until_ms)

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from qsops.archive.layout import LOGS
 from qsops.archive.merging import merge
 from qsops.archive.reading import committed
-from qsops.archive.source import Source
+from qsops.archive.source import Source, present_ms
 from qsops.archive.spans import Span
 from qsops.archive.state import load
 from qsops.archive.store import Store
@@ -55,16 +55,17 @@ def verify(
     :raises SettingsError: there is no archive, the range is empty, or QStash remembers none of it.
     :raises ServiceError: a page cannot be had; the windows before it are verified.
     """
-    covered, now_ms = committed(store).covered, clock.now_ms()
+    covered, our_ms = committed(store).covered, clock.now_ms()
     if not covered:
         raise SettingsError(
             f"{store.root}: no range of the log was archived yet: qsops archive sync --dir {store.root}"
         )
+    oldest_ms = source.oldest_ms()
+    now_ms = present_ms(source, our_ms)
     begin_ms = covered[0][0] if from_ms is None else from_ms
     end_ms = min(now_ms, covered[-1][1] if to_ms is None else to_ms)
     if begin_ms > end_ms:
         raise SettingsError(f"since {_shown(begin_ms)} is after {_shown(end_ms)}: there is nothing to verify")
-    oldest_ms = source.oldest_ms()
     remembered_ms = min(now_ms - retention_ms, now_ms if oldest_ms is None else oldest_ms)
     if end_ms < remembered_ms:
         raise SettingsError(

@@ -9,6 +9,7 @@ import pytest
 from qsops.archive.layout import MALFORMED
 from qsops.archive.state import load
 from qsops.archive.verify import VerifyReport, verify
+from qsops.clock import ManualClock
 from qsops.errors import ServerFault, SettingsError
 from tests.archiving.keeping import Kept, assert_same_rows, held, keeping
 from tests.logserver import Faults, LogServer, Settings, written
@@ -74,6 +75,18 @@ def test_only_what_is_remembered_is_pulled(tmp_path: Path):
             verified(kept)
         with pytest.raises(SettingsError, match="nothing to verify"):
             verified(kept, from_ms=ends_ms + 1)
+
+
+def test_nothing_is_verified_that_has_not_happened(tmp_path: Path):
+    """A range that is named into the future, by a clock that is ahead, ends now by the log's own."""
+    log = written(4, 300)
+    with LogServer(log, now_ms=int(log.time_ms[0])) as server, keeping(server, tmp_path) as kept:
+        kept.wait(2 * HOUR_MS)
+        kept.sync(most=100_000, to_ms=kept.clock.now_ms() - HOUR_MS)
+        ahead = ManualClock(kept.clock.now_ms() + 50 * HOUR_MS)
+        report = verify(kept.store, kept.source, ahead, to_ms=ahead.now_ms() + HOUR_MS)
+        assert report.to_ms // 1_000 == kept.clock.now_ms() // 1_000
+        assert load(kept.store).covered[-1][1] == report.to_ms
 
 
 def test_a_verification_that_fails_has_verified_what_came_before(tmp_path: Path):
