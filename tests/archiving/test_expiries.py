@@ -94,4 +94,6 @@ def test_dead_letters_that_can_soon_be_retried_no_more(tmp_path: Path):
         listed = len(server.face.dead.listed(server.now_ms))
         kept.wait(expiries[-1].before_ms - kept.clock.now_ms())
         lost = listed - len(server.face.dead.listed(server.now_ms))
+        kept.wait(RETENTION_MS)
+        assert not any(one.what == "dead_letters" for one in status(kept.store, kept.clock).expiries)
     assert sum(one.count or 0 for one in expiries) == lost > 2
