@@ -12,7 +12,8 @@ from qsops.archive.aside import raw_of
 from qsops.archive.dead_letters import Letters, Listed, keep_dead_letters, listed_dead_letters, pull_dead_letters
 from qsops.archive.delta import DeltaStore
 from qsops.archive.layout import DEAD_LETTERS, MALFORMED
-from qsops.archive.state import load
+from qsops.archive.state import Change, State, amend, load
+from qsops.archive.store import Part
 from qsops.client import Client, HttpTransport
 from qsops.client.transport import Transport
 from qsops.clock import ManualClock, SeededIds
@@ -146,6 +147,39 @@ def test_a_letter_that_is_listed_again_is_gone_no_more(server: LogServer, clock:
     assert list(found["body"].notna()) == [True] * 5 + [False] * 2
 
 
+def test_what_lies_deeper_than_was_listed_is_not_gone(
+    server: LogServer, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Of a DLQ that is longer than a look, only what would have been among the newest is missed."""
+    monkeypatch.setattr("qsops.archive.dead_letters.LETTERS_LIMIT", 3)
+    store, newest_first = DeltaStore(str(tmp_path), clock), letters_of(server, clock)[:3]
+    assert len(pulled(HttpTransport(server.url, 10.0), clock).letters) == 3
+    others = [DeadLetter(f"{clock.now_ms() + n}-{n}", newest_first[0].message) for n in range(3)]
+    keep_dead_letters(store, clock, Listed((others[1], *newest_first[:2])), bodies=False)
+    assert keep_dead_letters(store, clock, Listed((others[2], others[0], newest_first[0])), bodies=False).gone == 1
+    gone = rows(store).query("gone_ms.notna()")
+    assert list(gone["dlq_id"]) == [others[1].dlq_id]
+
+
+def test_a_letter_that_was_written_twice_is_one_when_it_is_listed_again(
+    server: LogServer, clock: ManualClock, tmp_path: Path
+):
+    """As an older qsops may have left it."""
+    store, letters = DeltaStore(str(tmp_path), clock), letters_of(server, clock)
+    keep_dead_letters(store, clock, Listed(letters[:2]), bodies=False)
+    keep_dead_letters(store, clock, Listed(()), bodies=False)
+
+    def doubled(state: State) -> Change:
+        base = state.tables[DEAD_LETTERS.name]
+        again = Part(store.dataset(base).to_table(), open=False)
+        return Change({DEAD_LETTERS.name: store.put(DEAD_LETTERS, base, [again])})
+
+    amend(store, clock, "dead letters", doubled)
+    assert keep_dead_letters(store, clock, Listed(letters[:1]), bodies=False) == Letters(1, 0, 0)
+    found = rows(store).groupby("dlq_id")["gone_ms"].agg(["size", "count"])
+    assert list(found.loc[letters[0].dlq_id]) == [1, 0]
+
+
 def test_what_is_no_letter_is_kept_aside(server: LogServer, clock: ManualClock, tmp_path: Path):
     """Once however often it is listed, and counted; the letters beside it are kept, odd values of theirs are null."""
     whole = {"dlqId": "5-1", "messageId": "msg_1", "url": "https://one.example", "createdAt": 5, "responseStatus": 500}
@@ -154,7 +188,9 @@ def test_what_is_no_letter_is_kept_aside(server: LogServer, clock: ManualClock, 
     listed = pulled(Answering({"messages": [whole, *strange, odd]}), clock)
     store = DeltaStore(str(tmp_path), clock)
     assert keep_dead_letters(store, clock, listed, bodies=False) == Letters(2, 2, 0, malformed=5)
+    before = load(store).commit
     assert keep_dead_letters(store, clock, listed, bodies=False) == Letters(2, 0, 0)
+    assert load(store).commit == before
     aside = store.dataset(load(store).tables[MALFORMED.name]).to_table()
     assert sorted(aside["raw"].to_pylist()) == sorted(raw_of(one) for one in strange)
     found = rows(store).set_index("dlq_id").loc[odd["dlqId"]]

@@ -5,11 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
-from qsops.archive.dead_letters import keep_dead_letters
-from qsops.archive.guard import deadlines
+from qsops.archive.dead_letters import Listed, keep_dead_letters
+from qsops.archive.delta import DeltaStore
+from qsops.archive.guard import Expiry, deadlines
+from qsops.archive.layout import LOGS
+from qsops.archive.state import load
 from qsops.archive.status import status
+from qsops.clock import ManualClock, SystemClock
+from qsops.errors import Corrupt
+from qsops.models import DeadLetter, Message
+from qsops.plans import PLANS
 from tests.archiving.keeping import Kept, held, keeping
 from tests.logserver import LogServer, Settings, written
 
@@ -97,3 +105,32 @@ def test_dead_letters_that_can_soon_be_retried_no_more(tmp_path: Path):
         kept.wait(RETENTION_MS)
         assert not any(one.what == "dead_letters" for one in status(kept.store, kept.clock).expiries)
     assert sum(one.count or 0 for one in expiries) == lost > 2
+
+
+@pytest.mark.parametrize(("plan", "days"), [("free", 3), ("payg", 7), ("fixed_1m", 30), ("fixed_10m", 89)])
+def test_each_plan_remembers_its_dead_letters_for_its_own_time(tmp_path: Path, plan: str, days: int):
+    """One that is forgotten within the hour is named before the next sync; an hour after that it is gone."""
+    letter = DeadLetter(f"{BEGINS_MS}-1", Message("msg_1", "https://one.example", BEGINS_MS, BEGINS_MS))
+    store, clock = DeltaStore(str(tmp_path), SystemClock()), ManualClock(BEGINS_MS)
+    keep_dead_letters(store, clock, Listed((letter,)), bodies=False)
+    clock.advance(days * DAY_MS - HOUR_MS // 2)
+
+    def expiries() -> list[Expiry]:
+        found = status(store, clock, plan=PLANS[plan], every_ms=HOUR_MS).expiries
+        return [one for one in found if one.what == "dead_letters"]
+
+    (expiry,) = expiries()
+    assert (expiry.before, expiry.count) == ("the next sync", 1)
+    assert expiry.first_ms == BEGINS_MS + days * DAY_MS
+    clock.advance(HOUR_MS)
+    assert expiries() == []
+
+
+def test_rows_that_are_not_those_of_the_commit_are_told(tmp_path: Path):
+    """The rows are counted in the files: one that was written anew with fewer of them is no part of the archive."""
+    with LogServer(written(6, 100)) as server, keeping(server, tmp_path) as kept:
+        kept.sync(most=100_000)
+        (uri,) = load(kept.store).tables[LOGS.name].uris
+        pq.write_table(pq.ParquetFile(uri).read().slice(1), uri)
+        with pytest.raises(Corrupt, match=r"table 'logs' has \d+ rows where \d+ were committed"):
+            status(kept.store, kept.clock)
