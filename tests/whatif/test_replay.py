@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from qsops import frames
+from qsops.analysis import cost
 from qsops.clock import EPOCH_MS
 from qsops.errors import SettingsError
 from qsops.fold.portable import portable_attempts, portable_messages
@@ -46,6 +47,19 @@ def test_the_recorded_policy_gives_back_the_record(past: Run):
         found = row(result, quantity)
         assert found["recorded"] == pytest.approx(came[quantity], abs=1e-3)
         assert found["low"] == found["high"] == found["recorded"]
+
+
+@pytest.mark.parametrize("plan", ["payg", "fixed_1m"])
+def test_the_bill_is_that_of_the_cost(past: Run, plan: str):
+    """What the record is billed, under both readings and with a plan's price a month, is what ``cost`` tells."""
+    result = asked(past, replace(PUBLISHED, retries=1), plan=plan)
+    for bill in cost(past.messages, past.attempts, plan=plan).to_dict("records"):
+        billed, usd = row(result, f"billed_{bill['reading']}"), row(result, f"usd_{bill['reading']}")
+        assert billed["recorded"] == bill["billed"]
+        assert usd["recorded"] == pytest.approx(bill["usd"], abs=0.006)
+    first_two = past.attempts[past.attempts["attempt"] <= 2]
+    assert row(result, "billed_attempts")["median"] == len(first_two)
+    assert row(result, "billed_messages")["median"] == len(past.messages)
 
 
 def test_fewer_retries_are_read_from_the_record(past: Run):
