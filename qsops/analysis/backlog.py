@@ -21,8 +21,8 @@ def backlog(messages: source.Rows, attempts: source.Rows, every: str = "1min") -
     """Messages that were accepted and not finished at each moment, a row ``every`` so often.
 
     Columns ``at, pending, in_flight, waiting``: of the ``pending`` ones so many had an attempt ``in_flight``, the
-    others were ``waiting`` for their time, a retry or a limit. The first moment is before the first message, the last
-    one behind the last that is known of. ``every`` is a width as pandas spells it (``1min``, ``1h``).
+    others were ``waiting`` for their time, a retry or a limit. The first moment is not after the first message, the last
+    one not before the last that is known of. ``every`` is a width as pandas spells it (``1min``, ``1h``).
 
     Limits: messages whose creation is not known are left out, and so are their attempts; an attempt whose end was never
     written, though something followed, was in flight at no moment.
@@ -75,5 +75,6 @@ def _counts(messages: Any, attempts: Any, width: int) -> pd.DataFrame:
 def _so_far(counts: pd.DataFrame, ticks: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     found = np.zeros(len(ticks), dtype=np.int64)
     at = np.searchsorted(ticks, counts["tick_ms"].to_numpy(dtype=np.int64))
-    found[at] = counts["events"].to_numpy(dtype=np.int64)
+    # What came before the first moment, by another clock, is all counted there.
+    np.add.at(found, at, counts["events"].to_numpy(dtype=np.int64))
     return np.cumsum(found)

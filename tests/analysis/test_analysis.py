@@ -136,6 +136,24 @@ def test_a_backlog_counts_attempts_of_its_own_messages_alone():
     assert found["in_flight"].max() == 0
 
 
+def test_a_backlog_counts_what_came_before_its_first_moment():
+    """Where attempts seem to precede their messages, since clocks differ, none is lost and none is in flight twice."""
+    at = [pd.Timestamp(EPOCH_MS + minutes * 60_000, unit="ms", tz="UTC") for minutes in range(100)]
+    messages = pd.DataFrame({"message_id": ["a"], "created_at": [at[60]], "finished_at": [at[90]]})
+    attempts = pd.DataFrame(
+        {
+            "message_id": "a",
+            "outcome": "error",
+            "started_at": [at[5], at[25], at[70]],
+            "ended_at": [at[15], at[35], at[80]],
+        }
+    )
+    found = analysis.backlog(messages, attempts, "10min")
+    assert found["at"].tolist() == at[60:91:10]
+    assert found["in_flight"].tolist() == [0, 1, 0, 0]
+    assert found["waiting"].tolist() == [1, 0, 1, 0]
+
+
 def test_a_backlog_of_too_many_rows_is_refused():
     """A width that is mistaken for another one makes no frame that fills the memory."""
     far = MESSAGES.assign(finished_at=MESSAGES["created_at"] + pd.Timedelta("365D"))

@@ -131,9 +131,10 @@ def test_a_live_notebook_runs_on_a_real_clock(
     assert_it_ran_on(account, executed(path, account))
 
 
-def test_the_first_notebook_runs_on_an_account_without_a_past(
-    new_account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["00_start_here", "07_read_an_outage", "templates/explore_my_account"])
+def test_a_notebook_runs_on_an_account_without_a_past(
+    name: str, new_account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """Who starts with an empty account sees empty frames, and no error."""
-    path = copied("00_start_here", new_account, tmp_path, monkeypatch)
+    path = copied(name, new_account, tmp_path, monkeypatch)
     assert_it_ran_on(new_account, executed(path, new_account))
