@@ -74,6 +74,17 @@ def counted(rng: np.random.Generator, each: int) -> Stretches:
     return Stretches(counts, np.arange(100, 160), rng.multinomial(each, np.full(60, 1 / 60), 40).astype(float))
 
 
+def test_a_first_try_counts_once_it_has_ended():
+    """A message whose first attempt is under way, or not known, is none of those that the share is taken of."""
+    ended = [("DELIVERED", 1), ("FAILED", 1), ("ERROR", 1), ("RETRY", 1), ("ACTIVE", 2)]
+    open_ = [("ACTIVE", 1), ("CREATED", 0), ("DELIVERED", None), ("SOMETHING_NEW", 1)]
+    states, attempts = zip(*ended, *open_, strict=True)
+    some = messages(3, len(states)).assign(state=[*states], attempts=pd.array([*attempts], "Int64"))
+    found = by_measure(compare(some, some))
+    assert found.loc["first_try_pct", ["before", "before_messages"]].tolist() == [20, 9]
+    assert found.loc["delivered_pct", "before"] == pytest.approx(66.67)
+
+
 def test_nothing_changed_is_rarely_called_a_change():
     """At 95 % about one in twenty comparisons of what is equal says better or worse, although stretches differ."""
     rng = np.random.default_rng(8)

@@ -73,6 +73,8 @@ def test_days_over_the_quota_are_counted():
         "fixed_10m": 0,
     }
     assert (found["busiest_day"] == 1_100).all()
+    just = cost(many.messages.head(1_000), many.attempts.head(1_000), plan="free")
+    assert just["days_over_quota"].tolist() == [0, 0]
 
 
 def test_nothing_is_forecast_from_pieces_of_days():
@@ -103,6 +105,8 @@ def test_weekdays_have_means_of_their_own():
     weeks = np.tile([100, 100, 100, 100, 100, 20, 20], 3)
     found = forecast(weeks, 9)
     assert (found.expected, found.low, found.high) == (540 + 200, 740, 740)
+    assert forecast(weeks[:14], 2).expected == 200
+    assert forecast(weeks[:13], 2).expected == pytest.approx(2 * weeks[:13].mean())
 
 
 def test_the_interval_of_the_forecast_holds_what_comes():
