@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pandas as pd
 
 __all__ = ["COLUMNS", "answers"]
@@ -10,15 +13,22 @@ __all__ = ["COLUMNS", "answers"]
 COLUMNS = ["time_ms", "message_id", "state", "url", "response_status", "error"]
 
 
-def answers(logs: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Messages by state, latency by hour, what each attempt won, and failures that are one."""
+def answers(logs: pd.DataFrame, *, coded: bool = False) -> dict[str, pd.DataFrame]:
+    """Messages by state, latency by hour, what each attempt won, and failures that are one.
+
+    ``coded``: by whoever knows that pandas sorts and groups whole numbers in half the time, and numbers the ids first.
+    """
+    names: Callable[[Any], Any] = iter
+    if coded:
+        codes, ids = pd.factorize(logs["message_id"])
+        logs, names = logs.assign(message_id=codes), ids.take
     logs = logs.sort_values(["message_id", "time_ms"], kind="stable", ignore_index=True)
     messages, attempts = _messages(logs), _attempts(logs)
     return {
         "outcomes": messages["state"].value_counts().reset_index(name="messages"),
         "latency": _latency(messages),
         "retry_ladder": _ladder(attempts),
-        "failure_groups": _groups(attempts),
+        "failure_groups": _groups(attempts, names),
     }
 
 
@@ -63,7 +73,7 @@ def _ladder(attempts: pd.DataFrame) -> pd.DataFrame:
     return found.reset_index()
 
 
-def _groups(attempts: pd.DataFrame) -> pd.DataFrame:
+def _groups(attempts: pd.DataFrame, names: Callable[[Any], Any]) -> pd.DataFrame:
     failed = attempts[attempts["state"] == "ERROR"].copy()
     won = attempts.loc[(attempts["state"] == "DELIVERED") & (attempts["attempt"] > 1), "message_id"]
     failed["saved"] = failed["message_id"].where(failed["message_id"].isin(won))
@@ -76,6 +86,6 @@ def _groups(attempts: pd.DataFrame) -> pd.DataFrame:
         urls=("url", "nunique"),
         first_ms=("time_ms", "min"),
         last_ms=("time_ms", "max"),
-        samples=("message_id", lambda ids: ",".join(ids.drop_duplicates().head(3))),
+        samples=("message_id", lambda found: ",".join(sorted(names(found.unique()))[:3])),
     )
     return found.sort_values("attempts", ascending=False).reset_index()

@@ -19,9 +19,10 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return archive(PIECES, MESSAGES_A_PIECE, tmp_path_factory.mktemp("bench"))
 
 
-@pytest.fixture(scope="module")
-def by_hand(root: Path) -> dict[str, pd.DataFrame]:
-    return answers(pd.concat([pd.read_parquet(path, columns=COLUMNS) for path in files(root, LOGS)], ignore_index=True))
+@pytest.fixture(scope="module", params=[False, True], ids=["by hand", "by an expert"])
+def by_hand(request: pytest.FixtureRequest, root: Path) -> dict[str, pd.DataFrame]:
+    logs = pd.concat([pd.read_parquet(path, columns=COLUMNS) for path in files(root, LOGS)], ignore_index=True)
+    return answers(logs, coded=request.param)
 
 
 @pytest.fixture(scope="module")
