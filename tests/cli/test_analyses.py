@@ -1,5 +1,6 @@
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from qsops.archive import open_archive
 from qsops.cli.output import cells_of
 from qsops.clock import utc
 from qsops.engine.server import Server
+from qsops.plans import PLANS
 from tests.cli.conftest import Run
 from tests.cli.test_help import ANALYSES
 from tests.standins.loopback import Answer, LoopbackServer
@@ -201,6 +203,17 @@ def test_a_log_without_messages_is_no_fault(run: Run, engine: Server, verb: str)
     done = run(verb, *ARGUMENTS.get(verb, ()), "--json")
     assert done.exit_code == 0, done.output
     assert isinstance(json.loads(done.stdout), list)
+
+
+@pytest.mark.parametrize(("quota", "status"), [(1, 1), (2, 0)])
+def test_a_quota_that_is_used_up_is_told_by_the_status(
+    run: Run, engine: Server, monkeypatch: pytest.MonkeyPatch, quota: int, status: int
+):
+    """Cron asks by --plan, and hears of it with the last message that the plan lets through."""
+    monkeypatch.setitem(PLANS, "free", replace(PLANS["free"], messages_per_day=quota))
+    assert run("publish", URL, "--body", "x", "--delay", "1h").exit_code == 0
+    assert run("usage", "--plan", "free").exit_code == status
+    assert run("usage").exit_code == 0
 
 
 def test_numbers_in_a_table_say_enough():
