@@ -21,8 +21,8 @@ def backlog(messages: source.Rows, attempts: source.Rows, every: str = "1min") -
     """Messages that were accepted and not finished at each moment, a row ``every`` so often.
 
     Columns ``at, pending, in_flight, waiting``: of the ``pending`` ones so many had an attempt ``in_flight``, the
-    others were ``waiting`` for their time, a retry or a limit. The first moment is not after the first message, the last
-    one not before the last that is known of. ``every`` is a width as pandas spells it (``1min``, ``1h``).
+    others were ``waiting`` for their time, a retry or a limit. The first moment is not after the first message, the
+    last one not before the last that is known of. ``every`` is a width as pandas spells it (``1min``, ``1h``).
 
     Limits: messages whose creation is not known are left out, and so are their attempts; an attempt whose end was never
     written, though something followed, was in flight at no moment.

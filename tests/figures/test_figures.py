@@ -12,6 +12,7 @@ import pytest
 
 from qsops import analysis, figures
 from qsops.errors import SettingsError
+from qsops.figures.times import time_axis
 from tests.analysis.test_analysis import ATTEMPTS, MESSAGES
 
 
@@ -235,6 +236,13 @@ def test_a_few_messages_are_counted_in_whole_ones(name: str, most: int):
     texts = re.findall(r">([0-9.]+)</text>", figures.svg(getattr(figures, name)(frame), titled=False))
     axis = [text for text in texts if text != "1"] if name == "retry_ladder" else texts
     assert sorted(axis) == [str(n) for n in range(most + 1) if name != "retry_ladder" or n != 1]
+
+
+@pytest.mark.parametrize(("span", "form"), [("1min", "%H:%M:%S"), ("2h", "%d %b %H:%M"), ("20D", "%d %b")])
+def test_ticks_of_time_say_what_differs(span: str, form: str):
+    """Seconds within minutes, the day within hours, no hours within weeks."""
+    times = pd.Series([TIMES[0], TIMES[0] + pd.Timedelta(span)])
+    assert time_axis(times).to_dict()["format"] == form
 
 
 def test_a_bill_of_cents_has_no_prefix():
