@@ -8,10 +8,19 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from qsops.cli.app import app
+from qsops.clock import SystemClock
 from qsops.engine.server import Server, serving
 
 Run = Callable[..., Result]
 BOUND_S = 60
+
+
+def until(reached: Callable[[], bool]) -> None:
+    """Ask until it is so."""
+    clock = SystemClock()
+    ends_s = clock.monotonic_s() + BOUND_S
+    while not reached():
+        assert clock.monotonic_s() < ends_s, f"it was not so within {BOUND_S} s"
 
 
 @pytest.fixture

@@ -10,18 +10,27 @@ import pytest
 import qsops
 from qsops.archive import open_archive
 from qsops.cli.output import cells_of
-from qsops.clock import utc
+from qsops.clock import SystemClock, utc
 from qsops.engine.server import Server
 from qsops.plans import PLANS
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, until
 from tests.cli.test_help import ANALYSES
 from tests.standins.loopback import Answer, LoopbackServer
 
 URL = "https://consumer.example/hook"
+DAY_MS = 86_400_000
 #: What each verb needs beside its name.
 ARGUMENTS = {"compare": ("--at", "0s")}
 #: Verbs that have a figure.
 DRAWN = ANALYSES - {"usage"}
+
+
+@pytest.fixture(autouse=True)
+def noon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What happens today is not cut by midnight, whenever the tests run."""
+    real_ms = SystemClock.now_ms
+    ahead_ms = (DAY_MS // 2 - real_ms(SystemClock())) % DAY_MS
+    monkeypatch.setattr(SystemClock, "now_ms", lambda self: real_ms(self) + ahead_ms)
 
 
 @pytest.fixture
@@ -33,8 +42,7 @@ def consumer(run: Run, engine: Server) -> Iterator[str]:
             done = run("publish", f"{server.url}/hook", "--body", "x", "--label", label, "--retry-delay", "1")
             assert done.exit_code == 0, done.output
             server.wait_for(number if number == 1 else number + 1)
-        while len(states(run)) < 3:
-            pass
+        until(lambda: len(states(run)) == 3)
         yield f"{server.url}/hook"
 
 

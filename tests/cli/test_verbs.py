@@ -9,7 +9,7 @@ import pytest
 from qsops.config import DEV_USERS
 from qsops.engine.server import Server
 from qsops.stack.ports import free_port
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, until
 from tests.standins.loopback import Answer, LoopbackServer
 
 TEXT = "Grüße 👋"
@@ -32,10 +32,12 @@ def dead(run: Run, engine: Server) -> str:
     with LoopbackServer(lambda _: Answer(489, {}, {"Upstash-NonRetryable-Error": "true"})) as consumer:
         run("publish", f"{consumer.url}/hook", "--body", TEXT, "--label", "poison")
         consumer.wait_for(1)
-        letters: list[dict[str, str]] = []
-        while not letters:
-            letters = json.loads(run("dlq", "list", "--json").stdout)
-    return letters[0]["dlq_id"]
+        until(lambda: letters(run) != [])
+    return letters(run)[0]["dlq_id"]
+
+
+def letters(run: Run) -> list[dict[str, str]]:
+    return json.loads(run("dlq", "list", "--json").stdout)
 
 
 def test_logs_come_in_every_format(run: Run, delivered: str, project: Path):

@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,7 +12,7 @@ from qsops.engine.server import serving
 from qsops.errors import SettingsError
 from qsops.wire.http import Request, Response, header
 from tests.engine.caller import Caller
-from tests.engine.served.conftest import Hook, Running, Serve
+from tests.engine.served.conftest import BOUND_S, Hook, Running, Serve
 
 TOKEN = "a-token-of-our-own"
 HOSTS = ("localhost", "127.0.0.1")
@@ -70,9 +71,9 @@ async def test_a_callback_goes_to_nothing_private_either(serve_own: Serve, hook:
         told = {"Upstash-Failure-Callback": f"{hook.url}/told", "Upstash-Failure-Callback-Retries": "0"}
         message_id = await publish(running, f"{hook.url}/inside", **told)
         await running.reaches(message_id, "FAILED")
-        letters = await running.caller.dead_letters(url=f"{hook.url}/told")
-        while not letters:
-            letters = await running.caller.dead_letters(url=f"{hook.url}/told")
+        async with asyncio.timeout(BOUND_S):
+            while not (letters := await running.caller.dead_letters(url=f"{hook.url}/told")):
+                pass
         assert letters[0]["responseStatus"] == 0
     assert hook.bodies == []
 
