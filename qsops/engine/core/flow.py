@@ -11,6 +11,7 @@ from qsops.engine.core.limits import FlowLimits, Window
 from qsops.models import FlowControl, FlowKey
 
 __all__ = [
+    "begin_window",
     "count_call",
     "current_window",
     "due_flows",
@@ -138,6 +139,16 @@ def keep_window(connection: Connection, flow: int, window: Window) -> None:
     if not window.begun:
         window = Window(window.start_ms if window.count else 0, -window.count)
     connection.execute(_KEEP, (window.start_ms, window.count, flow))
+
+
+def begin_window(connection: Connection, flow: int, at_ms: int) -> None:
+    """Somebody who had passed may have been called by ``at_ms``: a window that awaits its first call awaits it no more.
+
+    Else it would move on to a later call, with a count of those whom nobody knows to have been called.
+    """
+    limits, latest = limits_of(connection, flow)
+    if latest.count and not latest.begun and not limits.is_over(latest, at_ms):
+        keep_window(connection, flow, Window(at_ms, latest.count))
 
 
 def under_way(connection: Connection, flow: int) -> int:

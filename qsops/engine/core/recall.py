@@ -12,7 +12,7 @@ from collections.abc import Container, Iterable, Sequence
 from sqlite3 import Connection
 from typing import Final
 
-from qsops.engine.core.flow import give_back
+from qsops.engine.core.flow import begin_window, give_back
 from qsops.engine.core.gates import open_flow, open_queue
 from qsops.engine.core.queues import room_of
 
@@ -74,9 +74,12 @@ def _bring_all_back(connection: Connection, found: _Found, now_ms: int) -> None:
     for seq, _, queue, flow in found:
         held = queue is not None and (flow is None or room_of(connection, queue) == 0)
         _bring_back(connection, seq, _AT_QUEUE if held else _AT_FLOW)
+    flows = _distinct(flow for *_, flow in found)
+    for flow in flows:
+        begin_window(connection, flow, now_ms)
     for queue in _distinct(queue for *_, queue, _ in found):
         open_queue(connection, queue, now_ms)
-    for flow in _distinct(flow for *_, flow in found):
+    for flow in flows:
         open_flow(connection, flow, now_ms)
 
 

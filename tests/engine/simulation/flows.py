@@ -153,8 +153,13 @@ def has_room(world: World, sent: Sent) -> bool:
 
 
 def set_limits(key: Key, limits: FlowControl, now_ms: int) -> None:
-    """From now on ``limits`` hold. A shorter period may have ended the window, and somebody passed, at once."""
-    if limits != key.limits and any(now_ms >= start_ms + limits.period_s * 1000 for start_ms, _ in key.windows):
+    """From now on ``limits`` hold.
+
+    A shorter period may have ended the window, and somebody passed, at once; before a longer one somebody may have
+    passed in this instant, too.
+    """
+    period_ms = 1000 * min(limits.period_s, key.limits.period_s)
+    if limits != key.limits and any(now_ms >= start_ms + period_ms for start_ms, _ in key.windows):
         key.windows.add((now_ms, 0))
     key.limits = limits
     key.loosest.append(limits)

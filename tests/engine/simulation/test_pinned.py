@@ -49,6 +49,21 @@ PROGRAMMES: dict[str, tuple[dict[str, str], list[Step]]] = {
             Finish(),
         ],
     ),
+    # A message that was let pass under a period of 10 s was held to one of 60 s, which another brought in that instant.
+    "a longer period": (
+        {},
+        [
+            Send(Publish(A, flow_control=FlowControl("one", rate=1, period_s=10))),
+            Advance(30_000),
+            Batch(
+                (
+                    Publish(A, flow_control=FlowControl("one", rate=1, period_s=10)),
+                    Publish(A, flow_control=FlowControl("one", parallelism=3, rate=1, period_s=60)),
+                )
+            ),
+            Finish(),
+        ],
+    ),
 }
 #: Ten calls are all that the plan lets be under way.
 CROWDED: dict[str, tuple[dict[str, str], list[Step]]] = {
@@ -73,6 +88,19 @@ CROWDED: dict[str, tuple[dict[str, str], list[Step]]] = {
             Advance(22_000),
             Cancel(10),
             *(Advance(1_000) for _ in range(4)),
+            Finish(),
+        ],
+    ),
+    # A call that may have gone out as the engine died was counted once more in a window that began 20 s later.
+    "brought back before the first call": (
+        {A: "200 after=20s"},
+        [
+            Batch((Publish(A),) * 9),
+            Send(Publish(A, flow_control=FlowControl("one", parallelism=3))),
+            Advance(0),
+            Send(Publish(B, flow_control=FlowControl("two", parallelism=3))),
+            Crash(),
+            Send(Publish(B, flow_control=FlowControl("two", parallelism=1, rate=2, period_s=60))),
             Finish(),
         ],
     ),
