@@ -73,34 +73,42 @@ def test_a_flow_is_held_and_pinned(run: Run, engine: Server):
 
 
 @pytest.mark.parametrize(
-    ("typed", "status", "named"),
+    ("typed", "named"),
     [
-        (("queues", "show", "nope"), 1, "nope"),
-        (("queues", "delete", "orders"), 2, "--yes"),
-        (("queues", "delete", "odrers", "--yes"), 1, "odrers"),
-        (("queues", "create", "a b"), 2, "'a b'"),
-        (("schedules", "create", "61 * * * *", URL), 1, "61 * * * *"),
-        (("schedules", "create", "* * * * *"), 2, "either url or group"),
-        (("schedules", "pause", "nope"), 1, "nope"),
-        (("schedules", "delete", "nope"), 2, "--yes"),
-        (("groups", "create", "g", "api.example.com"), 2, "'api.example.com'"),
-        (("groups", "create", "g", "=https://a.example.com"), 2, "endpoints: ''"),
-        (("groups", "defaults", "g", "-H", "Upstash-Retries: x"), 2, "'x'"),
-        (("groups", "delete", "g"), 2, "--yes"),
-        (("flow", "pin", "meta"), 2, "parallelism, rate"),
-        (("flow", "show", "nope"), 1, "nope"),
-        (("publish", URL, "--flow", "meta:often=1"), 2, "often=1"),
-        (("publish", URL, "--flow", "rate=1"), 2, "key ''"),
+        (("queues", "delete", "orders"), "--yes"),
+        (("queues", "create", "a b"), "'a b'"),
+        (("schedules", "create", "* * * * *"), "either url or group"),
+        (("schedules", "delete", "nightly"), "--yes"),
+        (("groups", "create", "g", "api.example.com"), "'api.example.com'"),
+        (("groups", "create", "g", "=https://a.example.com"), "endpoints: ''"),
+        (("groups", "defaults", "g", "-H", "Upstash-Retries: x"), "'x'"),
+        (("groups", "delete", "g"), "--yes"),
+        (("flow", "pin", "meta"), "parallelism, rate"),
+        (("publish", URL, "--flow", "meta:often=1"), "often=1"),
+        (("publish", URL, "--flow", "rate=1"), "key ''"),
     ],
 )
-def test_bad_input_is_one_line(run: Run, engine: Server, typed: tuple[str, ...], status: int, named: str):
-    """The value and what to do are named, nothing is printed as if it were an answer, and nothing is made."""
+def test_what_cannot_be_is_refused_before_anybody_is_asked(run: Run, typed: tuple[str, ...], named: str):
+    """No engine runs here, and none is missed: the value and what to do are named in one line."""
     told = run(*typed)
-    assert (told.exit_code, told.stdout) == (status, "")
+    assert (told.exit_code, told.stdout) == (2, "")
     assert named in told.stderr
     assert len(told.stderr.splitlines()) == 1
-    assert [json.loads(run(noun, "list", "--json").stdout) for noun in ("queues", "schedules", "groups")] == [
-        [],
-        [],
-        [],
-    ]
+
+
+def test_what_is_not_there_is_named(run: Run, engine: Server):
+    """A misspelt name, or a cron that does not parse, is bad news in one line, and nothing is made."""
+    for typed, named in [
+        (("queues", "show", "odrers"), "odrers"),
+        (("queues", "delete", "odrers", "--yes"), "odrers"),
+        (("schedules", "create", "61 * * * *", URL), "61 * * * *"),
+        (("schedules", "pause", "nightyl"), "nightyl"),
+        (("groups", "delete", "mirorrs", "--yes"), "mirorrs"),
+        (("flow", "show", "mtea"), "mtea"),
+    ]:
+        told = run(*typed)
+        assert (told.exit_code, told.stdout) == (1, "")
+        assert named in told.stderr
+        assert len(told.stderr.splitlines()) == 1
+    for noun in ("queues", "schedules", "groups", "flow"):
+        assert json.loads(run(noun, "list", "--json").stdout) == []

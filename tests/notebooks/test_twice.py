@@ -9,7 +9,7 @@ from tests.notebooks.committed import NAMES, NOTEBOOKS, execute
 from tests.standins.recorder import Recorder
 
 #: Frames and charts, draws of chance, and a clock that is moved; nbval runs all of them, and the soak takes all here, too.
-TWICE = NAMES if IS_SOAK else ["00_start_here", "08_compare_retry_policies", "runbooks/rotate_signing_keys"]
+TWICE = NAMES if IS_SOAK else ["08_compare_retry_policies", "runbooks/rotate_signing_keys"]
 
 
 def comparable(text: str) -> Any:
