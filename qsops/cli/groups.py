@@ -8,8 +8,8 @@ import typer
 
 from qsops.cli.consent import Yes, sure
 from qsops.cli.context import session_of
+from qsops.cli.options import header_pairs
 from qsops.cli.output import AsJson, Format, print_frame
-from qsops.cli.publish import header_pairs
 from qsops.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -104,9 +104,12 @@ def defaults(
     Example:
       qsops groups defaults mirrors -H 'Upstash-Retries: 5'
     """
+    headers = dict(header_pairs(header))
+    if len(headers) < len(header):
+        raise SettingsError("--header: a name stands twice; give each once")
     with session_of(ctx) as session:
-        session.groups.set_defaults(name, dict(header_pairs(header)))
-    typer.echo(f"URL group {name} has {len(header)} default headers")
+        session.groups.set_defaults(name, headers)
+    typer.echo(f"URL group {name} has {len(headers)} default headers")
 
 
 @app.command()

@@ -2,67 +2,43 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from qsops.cli.context import session_of
+from qsops.cli.options import (
+    Body,
+    Callback,
+    Delay,
+    FailureCallback,
+    Flow,
+    Group,
+    Header,
+    Json,
+    Label,
+    Method,
+    Queue,
+    Retries,
+    RetryDelay,
+    Timeout,
+    message_options,
+)
 from qsops.cli.output import AsJson, Format, print_frame, watched
-from qsops.errors import Rejected, SettingsError
 
 if TYPE_CHECKING:
-    from qsops.models import FlowControl, Receipt
+    from qsops.models import Receipt
 
-__all__ = [
-    "Callback",
-    "Delay",
-    "FailureCallback",
-    "Flow",
-    "Group",
-    "Header",
-    "Label",
-    "Method",
-    "Queue",
-    "Retries",
-    "RetryDelay",
-    "Timeout",
-    "flow_control",
-    "given",
-    "header_pairs",
-    "parsed",
-    "publish",
-    "publish_many",
-]
-
-Queue = Annotated[str | None, typer.Option(metavar="NAME", help="Enqueue there instead.")]
-Delay = Annotated[str | None, typer.Option(metavar="SPAN", help="Deliver no sooner than that from now, e.g. 30s, 2h.")]
-Retries = Annotated[int | None, typer.Option(min=0, help="How often to try again.")]
-RetryDelay = Annotated[
-    str | None, typer.Option(metavar="EXPRESSION", help="Milliseconds over `retried`, e.g. 'pow(2, retried) * 1000'.")
-]
-Timeout = Annotated[str | None, typer.Option(metavar="SPAN", help="How long an answer may take.")]
-Callback = Annotated[str | None, typer.Option(metavar="URL", help="Report each outcome there.")]
-FailureCallback = Annotated[str | None, typer.Option(metavar="URL", help="Report the final failure there.")]
-Label = Annotated[list[str] | None, typer.Option(metavar="LABEL", help="A label; may be repeated.")]
-Header = Annotated[
-    list[str] | None, typer.Option("--header", "-H", metavar="NAME:VALUE", help="Forward a header; may be repeated.")
-]
-Flow = Annotated[
-    str | None,
-    typer.Option(metavar="KEY:LIMITS", help="Flow control, e.g. 'meta:parallelism=5,rate=100,period=1m'."),
-]
-Method = Annotated[str, typer.Option(help="The method of the delivery.")]
-Group = Annotated[str | None, typer.Option(metavar="NAME", help="A URL group instead of a URL.")]
+__all__ = ["publish", "publish_many"]
 
 
 def publish(
     ctx: typer.Context,
     url: Annotated[str | None, typer.Argument(help="Where it is delivered.")] = None,
-    json: Annotated[str | None, typer.Option("--json", metavar="JSON", help="The body, as JSON.")] = None,
-    body: Annotated[str | None, typer.Option(help="The body, as it is; - reads stdin.")] = None,
+    json: Json = None,
+    body: Body = None,
     group: Group = None,
     queue: Queue = None,
     delay: Delay = None,
@@ -85,7 +61,7 @@ def publish(
       qsops publish http://127.0.0.1:3000/hook --json '{"hello": "👋"}' --retry-delay 1000
       qsops --target env --write publish https://api.example.com/hook --body - --delay 5m < order.txt
     """
-    options = given(
+    options = message_options(
         queue=queue,
         delay=delay,
         not_before=not_before,
@@ -95,11 +71,11 @@ def publish(
         callback=callback,
         failure_callback=failure_callback,
         deduplication_id=deduplication_id,
-        label=label or None,
-        flow_control=flow_control(flow),
-        headers=header_pairs(header or []) or None,
-        body=sys.stdin.buffer.read() if body == "-" else body,
-        **({} if json is None else {"json": parsed(json)}),
+        label=label,
+        flow=flow,
+        header=header,
+        json=json,
+        body=body,
     )
     with session_of(ctx) as session:
         send: Callable[..., Receipt | list[Receipt]] = session.publish
@@ -145,7 +121,7 @@ def publish_many(
       qsops publish-many orders.jsonl --url https://api.example.com/hook --key order_id
       qsops --target env --write publish-many events.csv --key id --format csv > outcomes.csv
     """
-    options = given(
+    options = message_options(
         url=url,
         group=group,
         queue=queue,
@@ -155,9 +131,9 @@ def publish_many(
         timeout=timeout,
         callback=callback,
         failure_callback=failure_callback,
-        label=label or None,
-        flow_control=flow_control(flow),
-        headers=header_pairs(header or []) or None,
+        label=label,
+        flow=flow,
+        header=header,
     )
     with session_of(ctx) as session:
         try:
@@ -172,50 +148,3 @@ def publish_many(
     if refused:
         typer.echo(f"{refused} of {len(outcomes)} rows were not taken: the column error says why", err=True)
         raise typer.Exit(1)
-
-
-def given(**options: Any) -> dict[str, Any]:
-    """What was said of ``options``."""
-    return {name: value for name, value in options.items() if value is not None}
-
-
-def flow_control(text: str | None) -> FlowControl | None:
-    """The value of ``--flow``; a key may hold a colon, its limits none.
-
-    :raises SettingsError: it is no key and limits.
-    """
-    if text is None:
-        return None
-    from qsops.wire.options.values import decode_flow_limits
-
-    key, _, limits = text.rpartition(":")
-    try:
-        return decode_flow_limits(key, limits)
-    except (ValueError, Rejected) as error:
-        raise SettingsError(f"--flow {text!r}: {error}") from error
-
-
-def header_pairs(lines: list[str]) -> list[tuple[str, str]]:
-    """``Name: value`` lines as pairs.
-
-    :raises SettingsError: one has no colon.
-    """
-    pairs = [(name.strip(), value.strip()) for name, _, value in (line.partition(":") for line in lines)]
-    for line in lines:
-        if ":" not in line:
-            # A value may be a secret: what has no name is not repeated.
-            raise SettingsError("--header: write it as 'Name: value'")
-    return pairs
-
-
-def parsed(text: str) -> Any:
-    """The value of ``--json``.
-
-    :raises SettingsError: it is no JSON.
-    """
-    import json
-
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise SettingsError(f"--json is no JSON: {error}") from error

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
 from qsops.cli.consent import Yes, sure
 from qsops.cli.context import session_of
-from qsops.cli.output import AsJson, Format, print_frame, print_record
-from qsops.cli.publish import (
+from qsops.cli.options import (
+    Body,
     Callback,
     Delay,
     FailureCallback,
     Flow,
     Group,
     Header,
+    Json,
     Label,
     Method,
     Queue,
     Retries,
     RetryDelay,
     Timeout,
-    flow_control,
-    given,
-    header_pairs,
-    parsed,
+    message_options,
 )
+from qsops.cli.output import AsJson, Format, print_frame, print_record
 
 __all__ = ["app"]
 
@@ -73,8 +71,8 @@ def create(
     schedule_id: Annotated[
         str | None, typer.Option("--id", metavar="ID", help="Its id: one that has it is replaced whole.")
     ] = None,
-    json: Annotated[str | None, typer.Option("--json", metavar="JSON", help="The body, as JSON.")] = None,
-    body: Annotated[str | None, typer.Option(help="The body, as it is; - reads stdin.")] = None,
+    json: Json = None,
+    body: Body = None,
     group: Group = None,
     queue: Queue = None,
     delay: Delay = None,
@@ -95,7 +93,7 @@ def create(
       qsops schedules create '*/5 * * * *' https://api.example.com/tick
       qsops schedules create 'CRON_TZ=Europe/Berlin 0 6 * * MON-FRI' https://api.example.com/report --id report
     """
-    options = given(
+    options = message_options(
         queue=queue,
         delay=delay,
         retries=retries,
@@ -103,11 +101,11 @@ def create(
         timeout=timeout,
         callback=callback,
         failure_callback=failure_callback,
-        label=label or None,
-        flow_control=flow_control(flow),
-        headers=header_pairs(header or []) or None,
-        body=sys.stdin.buffer.read() if body == "-" else body,
-        **({} if json is None else {"json": parsed(json)}),
+        label=label,
+        flow=flow,
+        header=header,
+        json=json,
+        body=body,
     )
     with session_of(ctx) as session:
         made = session.schedules.upsert(cron, url, group=group, schedule_id=schedule_id, method=method, **options)

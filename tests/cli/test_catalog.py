@@ -82,6 +82,7 @@ def test_a_flow_is_held_and_pinned(run: Run, engine: Server):
         (("groups", "create", "g", "api.example.com"), "'api.example.com'"),
         (("groups", "create", "g", "=https://a.example.com"), "endpoints: ''"),
         (("groups", "defaults", "g", "-H", "Upstash-Retries: x"), "'x'"),
+        (("groups", "defaults", "g", "-H", "Upstash-Retries: 1", "-H", "Upstash-Retries: 2"), "twice"),
         (("groups", "delete", "g"), "--yes"),
         (("flow", "pin", "meta"), "parallelism, rate"),
         (("publish", URL, "--flow", "meta:often=1"), "often=1"),
