@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pandas as pd
 
@@ -18,17 +17,17 @@ def answers(logs: pd.DataFrame, *, coded: bool = False) -> dict[str, pd.DataFram
 
     ``coded``: by whoever knows that pandas sorts and groups whole numbers in half the time, and numbers the ids first.
     """
-    names: Callable[[Any], Any] = iter
+    samples = _first
     if coded:
         codes, ids = pd.factorize(logs["message_id"])
-        logs, names = logs.assign(message_id=codes), ids.take
+        logs, samples = logs.assign(message_id=codes), _least_of(ids)
     logs = logs.sort_values(["message_id", "time_ms"], kind="stable", ignore_index=True)
     messages, attempts = _messages(logs), _attempts(logs)
     return {
         "outcomes": messages["state"].value_counts().reset_index(name="messages"),
         "latency": _latency(messages),
         "retry_ladder": _ladder(attempts),
-        "failure_groups": _groups(attempts, names),
+        "failure_groups": _groups(attempts, samples),
     }
 
 
@@ -73,7 +72,7 @@ def _ladder(attempts: pd.DataFrame) -> pd.DataFrame:
     return found.reset_index()
 
 
-def _groups(attempts: pd.DataFrame, names: Callable[[Any], Any]) -> pd.DataFrame:
+def _groups(attempts: pd.DataFrame, samples: Callable[[pd.Series], str]) -> pd.DataFrame:
     failed = attempts[attempts["state"] == "ERROR"].copy()
     won = attempts.loc[(attempts["state"] == "DELIVERED") & (attempts["attempt"] > 1), "message_id"]
     failed["saved"] = failed["message_id"].where(failed["message_id"].isin(won))
@@ -86,6 +85,16 @@ def _groups(attempts: pd.DataFrame, names: Callable[[Any], Any]) -> pd.DataFrame
         urls=("url", "nunique"),
         first_ms=("time_ms", "min"),
         last_ms=("time_ms", "max"),
-        samples=("message_id", lambda found: ",".join(sorted(names(found.unique()))[:3])),
+        samples=("message_id", samples),
     )
     return found.sort_values("attempts", ascending=False).reset_index()
+
+
+def _first(ids: pd.Series) -> str:
+    """The least three, of ids that are in their order."""
+    return ",".join(ids.drop_duplicates().head(3))
+
+
+def _least_of(ids: pd.Index) -> Callable[[pd.Series], str]:
+    """The same of the numbers of ``ids``, whose order is another."""
+    return lambda codes: ",".join(sorted(ids.take(codes.unique()))[:3])
